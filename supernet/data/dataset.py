@@ -1,0 +1,77 @@
+"""What the rest of the line sees of the data: pairs in four disjoint parts, and the names behind the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PARTS = ("train", "alpha", "valid", "test")
+"""train: weights, and the only edges in the graph · alpha: architecture · valid: selection · test: opened once."""
+
+
+class Pairs(NamedTuple):
+    """User–item pairs, sorted by user then item, without duplicates. Shapes: users (E,) int64, items (E,) int64."""
+
+    users: Tensor
+    items: Tensor
+
+    def __bool__(self) -> bool:
+        return self.users.numel() > 0
+
+
+class UserItems(NamedTuple):
+    """The items of each user in CSR form. Shapes: ptr (N_users + 1,) int64, items (E,) int64, ascending in a row."""
+
+    ptr: Tensor
+    items: Tensor
+
+    @property
+    def counts(self) -> Tensor:
+        """Number of items of each user, (N_users,) int64."""
+        return self.ptr.diff()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Interactions in four disjoint parts, with the ids they came with.
+
+    user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls an item
+    (its id where the data has no text); text (N_items,) is all that is said of an item, or None.
+    `notes` are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
+    """
+
+    name: str
+    user_ids: np.ndarray
+    item_ids: np.ndarray
+    titles: np.ndarray
+    text: np.ndarray | None
+    parts: dict[str, Pairs]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def n_users(self) -> int:
+        """Number of users, N_users."""
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items, N_items."""
+        return len(self.item_ids)
+
+    def pairs(self, parts: Sequence[str]) -> Pairs:
+        """The union of `parts` as one sorted list of pairs."""
+        users = torch.cat([self.parts[part].users for part in parts])
+        items = torch.cat([self.parts[part].items for part in parts])
+        order = torch.argsort(users * self.n_items + items)
+        return Pairs(users[order], items[order])
+
+    def user_items(self, parts: Sequence[str]) -> UserItems:
+        """The items of each user over `parts`, in CSR form."""
+        users, items = self.pairs(parts)
+        counts = torch.bincount(users, minlength=self.n_users)
+        return UserItems(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), items)
