@@ -1,0 +1,93 @@
+"""Full ranking: the k best unseen items of every user, in user chunks that fit a memory bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from supernet.data.dataset import UserItems
+
+Score = Callable[[Tensor], Tensor]
+"""users (B,) int64 -> a fresh tensor of scores (B, N_items), which the ranking overwrites."""
+
+MEMORY = 256 * 2**20
+
+# What one (user, item) cell may cost at its peak, in units of one score: the score, its comparison with the
+# last value of the list, and for rows with ties a stable sort (values, int64 positions, its own workspace).
+_SCORES_PER_CELL = 8
+
+
+def scores_dot(user_vectors: Tensor, item_vectors: Tensor) -> Score:
+    """Score by the dot product. Shapes: user_vectors (N_users, D), item_vectors (N_items, D)."""
+
+    def score(users: Tensor) -> Tensor:
+        return user_vectors[users.to(user_vectors.device)] @ item_vectors.T
+
+    return score
+
+
+@torch.no_grad()
+def top_items(score: Score, users: Tensor, seen: UserItems, k: int, memory: int = MEMORY) -> Tensor:
+    """The `k` best items of each user, best first, seen items left out.
+
+    Ties go to the item with the lower index, so the list depends on the scores alone: not on the chunk size,
+    the device or the kernel. Where a user has fewer than `k` items left (or their score is -inf), the rest of
+    the list is -1.
+
+    Args: score: users (B,) -> scores (B, N_items), overwritten here; seen: items to leave out, of every user;
+    memory: bound in bytes on the working memory of a chunk, at least one user being ranked at a time.
+    Shapes: users (U,) int64 -> (U, k) int64, on the device of `users`.
+    Errors: FloatingPointError if a score is NaN; ValueError if `score` returns another shape.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, found {k}")
+    top = users.new_full((len(users), k), -1, dtype=torch.int64)
+    start, size = 0, 1  # the first chunk is one user: its scores tell the number of items
+    while start < len(users):
+        chunk = users[start : start + size]
+        scores = score(chunk)
+        _check(scores, chunk)
+        _mask_seen(scores, chunk, seen)
+        best = _top_of_chunk(scores, min(k, scores.shape[1]))
+        top[start : start + size, : best.shape[1]] = best.to(top.device)
+        start += size
+        size = max(1, memory // (_SCORES_PER_CELL * scores.element_size() * scores.shape[1]))
+    return top
+
+
+def _check(scores: Tensor, users: Tensor) -> None:
+    if scores.dim() != 2 or len(scores) != len(users):
+        raise ValueError(f"score must return ({len(users)}, N_items), found {tuple(scores.shape)}")
+    bad = int(scores.isnan().sum())
+    if bad:
+        rows = int(scores.isnan().any(dim=1).sum())
+        raise FloatingPointError(
+            f"{bad} of {scores.numel()} scores are NaN, for {rows} of {len(users)} users: "
+            "the model has diverged (lower lr), or its vectors hold NaN"
+        )
+
+
+def _mask_seen(scores: Tensor, users: Tensor, seen: UserItems) -> None:
+    users = users.to(seen.ptr.device)
+    starts, counts = seen.ptr[users], seen.ptr[users + 1] - seen.ptr[users]
+    rows = torch.repeat_interleave(counts)
+    first = counts.cumsum(0) - counts  # of each user, among the seen items of the chunk
+    positions = torch.arange(len(rows), device=rows.device) + (starts - first)[rows]
+    scores[rows.to(scores.device), seen.items[positions].to(scores.device)] = -torch.inf
+
+
+def _top_of_chunk(scores: Tensor, k: int) -> Tensor:
+    values, items = scores.topk(k, dim=1)
+    # topk keeps any of the items tied with its last value: rows where it had a choice are sorted in full.
+    last = values[:, -1:]
+    tied = ((scores == last).sum(dim=1) > (values == last).sum(dim=1)) & (last[:, 0] > -torch.inf)
+    # Within the list: by item first, then stably by value.
+    items, order = items.sort(dim=1)
+    values, order = values.gather(1, order).sort(dim=1, descending=True, stable=True)
+    items = items.gather(1, order)
+    if tied.any():
+        rest, rest_items = scores[tied].sort(dim=1, descending=True, stable=True)
+        values[tied], items[tied] = rest[:, :k], rest_items[:, :k]
+    return items.masked_fill(values == -torch.inf, -1)
