@@ -12,7 +12,8 @@ class Registry(Generic[Part]):
     """A strict table of named parts.
 
     Args: kind: what the parts are, in the singular, for error messages ("aggregator").
-    Errors: registering a name twice raises ValueError; an unknown name raises LookupError that lists the choices.
+    Errors: registering a name twice raises ValueError; an unknown name raises LookupError that lists the
+    choices.
     """
 
     def __init__(self, kind: str) -> None:
@@ -24,7 +25,9 @@ class Registry(Generic[Part]):
 
         def file(part: Part) -> Part:
             if name in self._parts:
-                raise ValueError(f"{self.kind} {name!r} is registered twice: {self._parts[name]!r} and {part!r}")
+                raise ValueError(
+                    f"{self.kind} {name!r} is registered twice: {self._parts[name]!r} and {part!r}"
+                )
             self._parts[name] = part
             return part
 

@@ -1,0 +1,23 @@
+"""Aggregators: how a node joins what its neighbours send. Contract: (source, target, relation) -> (N_dst,
+D)."""
+
+from ops.aggregate.attention import Attention
+from ops.aggregate.base import AGGREGATORS, LinearAggregator
+from ops.aggregate.mean import Mean
+from ops.aggregate.none import NoMessage
+from ops.aggregate.overall import OverallMean
+from ops.aggregate.peak import Maximum
+from ops.aggregate.sum import Sum
+from ops.aggregate.sym import SymmetricSum
+
+__all__ = [
+    "AGGREGATORS",
+    "Attention",
+    "LinearAggregator",
+    "Maximum",
+    "Mean",
+    "NoMessage",
+    "OverallMean",
+    "Sum",
+    "SymmetricSum",
+]

@@ -1,0 +1,33 @@
+"""The table of aggregators, and the family of those that are one weighted sum."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ops.registry import Registry
+from ops.relation import Relation
+from ops.spmm import spmm
+
+AGGREGATORS: Registry[type[nn.Module]] = Registry("aggregator")
+
+
+class LinearAggregator(nn.Module):
+    r"""Base of the aggregators :math:`o_i = \sum_{e: j \to i} c(e) x_j` whose c depends on the graph alone.
+
+    A child gives `coefficients`. A mixture of such aggregators is one product with mixed coefficients
+    (`ops.mixture`).
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+
+    def coefficients(self, relation: Relation, dtype: torch.dtype) -> Tensor:
+        """The weight c(e) of each edge, (E,)."""
+        raise NotImplementedError
+
+    def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
+        """Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src -> (N_dst, D)."""
+        dtype = source.dtype
+        weight = relation.cached((type(self).__name__, dtype), lambda: self.coefficients(relation, dtype))
+        return spmm(relation, source, weight)

@@ -1,0 +1,18 @@
+"""All candidates of a slot at once, fused."""
+
+from ops.mixture.activation import ActivationMixture
+from ops.mixture.aggregate import AggregateMixture
+from ops.mixture.base import Mixture, calibrating
+from ops.mixture.convolve import ConvolveMixture
+from ops.mixture.readout import ReadoutMixture
+from ops.mixture.score import ScoreMixture
+
+__all__ = [
+    "ActivationMixture",
+    "AggregateMixture",
+    "ConvolveMixture",
+    "Mixture",
+    "ReadoutMixture",
+    "ScoreMixture",
+    "calibrating",
+]

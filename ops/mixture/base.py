@@ -1,0 +1,81 @@
+"""All candidates of a slot at once, fused: mix the weights, not the outputs.
+
+A mixture of operators that are linear in the same input is one operator with mixed weights, so most of a
+slot folds
+away (benchmarks/ops.py measures what that earns). Each mixture here equals Σ_k f_k · candidate_k to rounding.
+
+Scale: f_k = p_k · g_k with g_k = exp(Σ_j p_j log r_j − log r_k), where r_k is the root-mean-square of
+candidate k's
+output, measured by `calibrating`. All candidates are so brought to the size of the mixture's geometric mean,
+and none
+wins by size alone; where p is one-hot, g is exactly 1 and the slot is exactly that candidate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ops.aggregate import NoMessage
+
+
+class Mixture(nn.Module):
+    """Base of the mixtures: the candidates by name, and their measured scale.
+
+    `log_scale` (K,) is a buffer, so that it travels in the state_dict; 0 until the first calibration.
+    With one candidate there is nothing to mix: `p` is then not read, and the slot is that operator.
+    """
+
+    log_scale: Tensor
+
+    def __init__(self, candidates: dict[str, nn.Module], scaled: bool = True) -> None:
+        super().__init__()
+        if not candidates:
+            raise ValueError("a slot needs at least one candidate")
+        self.candidates = nn.ModuleDict(candidates)
+        self.calibrate = False
+        self.scaled = scaled
+        self.register_buffer("log_scale", torch.zeros(len(candidates)))
+
+    @property
+    def only(self) -> nn.Module | None:
+        """The candidate, where there is just one."""
+        modules = list(self.candidates.values())
+        return modules[0] if len(modules) == 1 else None
+
+    def measure(self, outputs: Sequence[Tensor | None]) -> None:
+        """Take the root-mean-square of each candidate's output; None stands for zeros, which have no
+        scale."""
+        for k, out in enumerate(outputs):
+            size = 0.0 if out is None else float(out.square().mean().sqrt())
+            self.log_scale[k] = torch.tensor(size).log() if size > 0 else 0.0
+
+    def factors(self, p: Tensor) -> Tensor:
+        """p_k g_k of the docstring above, (K,); g carries no gradient. `none` counts neither here nor
+        there."""
+        if not self.scaled:
+            return p
+        weight = p.detach() * self.sized(p)
+        mean = (weight * self.log_scale).sum() / weight.sum().clamp(min=torch.finfo(p.dtype).tiny)
+        return p * (mean - self.log_scale).exp()
+
+    def sized(self, p: Tensor) -> Tensor:
+        """1 for a candidate whose output has a size, 0 for one whose output is always zero, (K,)."""
+        return torch.tensor([float(not isinstance(c, NoMessage)) for c in self.candidates.values()]).to(p)
+
+
+@contextlib.contextmanager
+def calibrating(model: nn.Module) -> Iterator[None]:
+    """Within it, a forward pass of `model` measures the scale of every candidate of every mixture."""
+    mixtures = [m for m in model.modules() if isinstance(m, Mixture) and m.scaled and m.only is None]
+    for mixture in mixtures:
+        mixture.calibrate = True
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for mixture in mixtures:
+            mixture.calibrate = False

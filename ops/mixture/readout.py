@@ -1,0 +1,52 @@
+"""The mixture of read-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ops.mixture.base import Mixture
+from ops.readout import READOUTS, Concat, LayerWeights, weighted_layers
+
+
+class ReadoutMixture(Mixture):
+    """Σ_k f_k readout_k: one weighted sum of the layers for last, mean and sum.
+
+    `concat` keeps its own columns beside the others, weighted by its factor: [Σ_{k≠concat} f_k r_k ‖
+    f_concat · concat],
+    so that a one-hot mixture scores exactly as that read-out does.
+    Shapes: [(N, D)] × (L + 1), p (K,) -> (N, D), or (N, (L + 2) D) where `concat` is among several
+    candidates.
+    """
+
+    def __init__(self, names: Sequence[str], dim: int, layers: int) -> None:
+        super().__init__({name: READOUTS[name](dim, layers) for name in names})
+        wide = (layers + 1) * dim
+        self.width = dim if "concat" not in names else wide if len(names) == 1 else wide + dim
+
+    def forward(self, layers: Sequence[Tensor], p: Tensor | None) -> Tensor:
+        """The mixed read-out."""
+        if self.only is not None:
+            return self.only(layers)
+        assert p is not None, "a slot with several candidates needs its mixture"
+        modules = list(self.candidates.values())
+        if self.calibrate:
+            self.measure([module(layers) for module in modules])
+        factors = self.factors(p)
+        narrow = self._weighted(layers, factors)
+        for k, module in enumerate(modules):
+            if not isinstance(module, LayerWeights | Concat):
+                value = factors[k] * module(layers)
+                narrow = value if narrow is None else narrow + value
+        wide = [factors[k] * m(layers) for k, m in enumerate(modules) if isinstance(m, Concat)]
+        return torch.cat([part for part in (narrow, *wide) if part is not None], dim=1)
+
+    def _weighted(self, layers: Sequence[Tensor], factors: Tensor) -> Tensor | None:
+        modules = enumerate(self.candidates.values())
+        fixed = [(k, module.weights()) for k, module in modules if isinstance(module, LayerWeights)]
+        if not fixed:
+            return None
+        weights = factors[[k for k, _ in fixed]] @ factors.new_tensor([w for _, w in fixed])
+        return weighted_layers(layers, list(weights.unbind()))
