@@ -40,9 +40,11 @@ def weighted_sum(relation: Relation, value: Tensor, x: Tensor) -> Tensor:
     """out_i = Σ_e value_e x_src(e). Shapes: value (E,), x (N_src, D) -> (N_dst, D)."""
     if relation.backend.used == "scatter":
         _load_torch_sparse()
-        return torch.ops.torch_sparse.spmm_sum(
-            None, relation.ptr, relation.index, value, None, None, x.contiguous()
-        )
+        value, x = (
+            value.detach(),
+            x.detach().contiguous(),
+        )  # it has gradients of its own, and would ask for more
+        return torch.ops.torch_sparse.spmm_sum(None, relation.ptr, relation.index, value, None, None, x)
     return _csr(relation, value) @ x
 
 
