@@ -1,0 +1,73 @@
+"""What is said of items, from a table with a row per item: titles and text, in the order of the item ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from supernet.data.interactions import Interactions, Strings
+from supernet.data.readers.batches import batches
+from supernet.data.readers.encode import is_text
+from supernet.data.readers.files import TableFile
+from supernet.runtime import InputError
+
+
+def describe(
+    interactions: Interactions, file: TableFile, item: str, title: Sequence[str], text: Sequence[str]
+) -> Interactions:
+    """`interactions` with titles (the columns `title`, joined) and text (the columns `text`, joined).
+
+    An item without a title is called by its id; one without text has ''. With no column named, there is none.
+    Errors: InputError for a missing column or a broken file.
+    """
+    values, notes = item_columns(interactions, file, item, [*title, *text])
+    titles, texts = _join(values[: len(title)], " "), _join(values[len(title) :], ", ")
+    named = None if titles is None else np.where(titles == "", interactions.item_ids, titles)
+    return replace(interactions, titles=named, text=texts, notes=(*interactions.notes, *notes))
+
+
+def item_columns(
+    interactions: Interactions, file: TableFile, item: str, names: Sequence[str]
+) -> tuple[list[Strings], tuple[str, ...]]:
+    """The columns `names` as arrays of str (N_items,), in the order of item_ids; '' where an item has no row.
+
+    Returns them and the counted notes. The first of several rows of an item counts.
+    Errors: InputError for a missing column or a broken file.
+    """
+    found: list[list[pa.Array]] = list(batches(file, [item, *names]))
+    if not found:
+        raise InputError(
+            f"{file.path}: the file has a header but no rows; leave it out, or give a row per item"
+        )
+    columns = [
+        pa.concat_arrays([_strings(part, file, name) for part in parts])
+        for name, parts in zip([item, *names], zip(*found, strict=True), strict=True)
+    ]
+    rows = pc.index_in(pa.array(interactions.item_ids, pa.string()), value_set=columns[0])
+    missing = rows.null_count
+    values = [np.array(column.take(rows).fill_null("").to_pylist(), dtype=object) for column in columns[1:]]
+    notes = []
+    if missing:
+        notes.append(f"{file.path.name}: {missing:,} of {interactions.n_items:,} items have no row there")
+    repeated = len(columns[0]) - len(columns[0].unique())
+    if repeated:
+        notes.append(f"{file.path.name}: {repeated:,} repeated rows of items left out (the first is kept)")
+    return values, tuple(notes)
+
+
+def _strings(column: pa.Array, file: TableFile, name: str) -> pa.Array:
+    kind = column.type
+    if not (is_text(kind) or pa.types.is_primitive(kind)):
+        raise InputError(f"{file.path}: column {name!r} is of type {kind}; it must hold text or numbers")
+    return pc.utf8_trim_whitespace(column.cast(pa.string()).fill_null(""))
+
+
+def _join(columns: Sequence[Strings], by: str) -> Strings | None:
+    """Columns of text as one, empty values left out."""
+    if not columns:
+        return None
+    return np.array([by.join(filter(None, words)) for words in zip(*columns, strict=True)], dtype=object)
