@@ -1,0 +1,6 @@
+"""What can be chosen (the search space), and what was chosen (the genotype)."""
+
+from supernet.space.genotype import Genotype
+from supernet.space.space import SearchSpace
+
+__all__ = ["Genotype", "SearchSpace"]

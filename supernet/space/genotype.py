@@ -1,0 +1,149 @@
+"""The genotype: what a search has chosen, as frozen JSON. It is all that passes from train.py to
+derive.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from supernet.data.graph import SIDES
+from supernet.runtime import InputError, write_json
+from supernet.space.space import KINDS, SearchSpace, digest
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Genotype:
+    """One candidate for every slot, with where it comes from.
+
+    choices: slot → candidate. layers, tie_sides, relations: the frame of the space. space: fingerprint of
+    the space
+    searched. metrics: what the search measured at the end (of the supernet, not of the derived model).
+    mixture: slot →
+    candidate → final weight, for those that were open. seed: of the search. parent: hash of the genotype it
+    started
+    from, if any.
+    """
+
+    choices: Mapping[str, str]
+    layers: int
+    tie_sides: bool
+    relations: tuple[str, ...]
+    space: str
+    metrics: Mapping[str, float]
+    mixture: Mapping[str, Mapping[str, float]]
+    seed: int
+    parent: str | None = None
+    version: int = VERSION
+
+    @property
+    def hash(self) -> str:
+        """Twelve hexadecimal digits of the canonical form: equal for designs that compute the same."""
+        return digest(self.canonical())
+
+    def to_space(self) -> SearchSpace:
+        """The space with this one design in it."""
+        values: dict[str, tuple[str, ...]] = {}
+        for slot, name in self.choices.items():
+            values.setdefault(_kind(slot), (name,))
+        return SearchSpace(
+            layers=self.layers,
+            tie_sides=self.tie_sides,
+            relations=self.relations,
+            slots={slot: (name,) for slot, name in self.choices.items()},
+            **values,
+        )
+
+    def canonical(self) -> dict[str, str]:
+        """Both sides written out; choices that cannot matter are set to one value.
+
+        A convolution `skip` does not read its message, so its aggregators become `none`. With read-out
+        `last`, layers
+        at the end that are `skip` and `identity` on both sides are dropped.
+        """
+        full = _untied(self.choices, self.layers, self.relations) if self.tie_sides else dict(self.choices)
+        for slot in full:
+            if slot.endswith("/aggregate") and full[_convolution(slot)] == "skip":
+                full[slot] = "none"
+        if full["readout"] == "last":
+            for layer in range(self.layers, 1, -1):
+                if not all(_idle(full, layer, side) for side in SIDES):
+                    break
+                full = {slot: name for slot, name in full.items() if not slot.startswith(f"layer{layer}/")}
+        return dict(sorted(full.items()))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, atomically, with its hash."""
+        write_json(path, asdict(self) | {"hash": self.hash})
+
+    @classmethod
+    def load(cls, path: Path) -> Genotype:
+        """Read it back strictly.
+
+        Errors: InputError, naming file and field, for a file that is missing or no JSON, another version,
+        missing or
+        unknown fields, an unknown slot or candidate, or a hash that does not match the choices.
+        """
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file; give the folder of a finished `train.py` run") from None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: not a genotype file: {error}") from None
+        genotype = _parse(cls, path, raw)
+        if raw["hash"] != genotype.hash:
+            raise InputError(
+                f"{path}: field 'hash' is {raw['hash']!r}, but the choices have {genotype.hash!r}; "
+                "the file was edited by hand: search again, or remove nothing but whole runs"
+            )
+        return genotype
+
+
+def _parse(cls: type[Genotype], path: Path, raw: Any) -> Genotype:  # noqa: ANN401
+    names = {item.name for item in fields(cls)} | {"hash"}
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: a genotype is a JSON object, found {type(raw).__name__}")
+    if raw.get("version") != VERSION:
+        raise InputError(
+            f"{path}: field 'version' is {raw.get('version')!r}; this release reads version {VERSION}"
+        )
+    for problem, found in (("missing", names - raw.keys()), ("unknown", raw.keys() - names)):
+        if found:
+            raise InputError(f"{path}: {problem} field {sorted(found)[0]!r}; a genotype has: {sorted(names)}")
+    values = {key: value for key, value in raw.items() if key != "hash"}
+    try:
+        genotype = cls(**values | {"relations": tuple(raw["relations"])})
+        slots = genotype.to_space().candidates()
+    except (InputError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{path}: field 'choices': {error}") from None
+    missing = slots.keys() - genotype.choices.keys()
+    if missing:
+        raise InputError(f"{path}: field 'choices' lacks slot {sorted(missing)[0]!r}")
+    return genotype
+
+
+def _kind(slot: str) -> str:
+    return next(kind for kind in KINDS if kind in slot.split("/"))
+
+
+def _untied(choices: Mapping[str, str], layers: int, relations: tuple[str, ...]) -> dict[str, str]:
+    full = {slot: name for slot, name in choices.items() if not slot.startswith("layer")}
+    kinds = [*(f"{relation}/aggregate" for relation in relations), "convolve", "activation"]
+    for layer in range(1, layers + 1):
+        for kind in kinds:
+            full |= {f"layer{layer}/{side}/{kind}": choices[f"layer{layer}/{kind}"] for side in SIDES}
+    return full
+
+
+def _convolution(aggregate: str) -> str:
+    layer, side, *_ = aggregate.split("/")
+    return f"{layer}/{side}/convolve"
+
+
+def _idle(full: Mapping[str, str], layer: int, side: str) -> bool:
+    prefix = f"layer{layer}/{side}"
+    return full[f"{prefix}/convolve"] == "skip" and full[f"{prefix}/activation"] == "identity"

@@ -1,0 +1,141 @@
+"""The search space: slots, and the candidates of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ops.activation import ACTIVATIONS
+from ops.aggregate import AGGREGATORS
+from ops.convolve import CONVOLUTIONS
+from ops.readout import READOUTS
+from ops.registry import Registry
+from ops.score import SCORES
+from supernet.data.graph import INTERACTIONS, SIDES
+from supernet.features import FEATURES
+from supernet.runtime import InputError
+
+KINDS: dict[str, Registry[Any]] = {
+    "features": FEATURES,
+    "aggregate": AGGREGATORS,
+    "convolve": CONVOLUTIONS,
+    "activation": ACTIVATIONS,
+    "readout": READOUTS,
+    "score": SCORES,
+}
+"""Every kind of slot, and the registry its candidates come from."""
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Candidates of every kind of slot; a kind with one candidate is fixed. A space with all fixed is one
+    design.
+
+    layers: number of layers, L. tie_sides: users and items choose alike in every layer. slots: candidates of
+    single
+    slots, by name, where they differ from those of their kind. relations: named relations, each with its own
+    aggregators.
+
+    Slot names, the same in YAML, genotype, TensorBoard and messages:
+    `features/user`, `layer1/user/interactions/aggregate`, `layer1/user/convolve`, `layer1/user/activation`,
+    `readout`, `score`; with tied sides `layer1/interactions/aggregate`, `layer1/convolve`,
+    `layer1/activation`.
+
+    Errors: InputError for an unknown or repeated candidate, an empty slot, a slot that does not exist, no
+    layers.
+    """
+
+    layers: int
+    aggregate: tuple[str, ...]
+    convolve: tuple[str, ...]
+    activation: tuple[str, ...]
+    readout: tuple[str, ...]
+    score: tuple[str, ...] = ("dot",)
+    features: tuple[str, ...] = ("id",)
+    tie_sides: bool = False
+    relations: tuple[str, ...] = (INTERACTIONS,)
+    slots: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.layers < 1:
+            raise InputError(f"space.layers must be at least 1, found {self.layers}")
+        for slot, names in self.candidates().items():
+            _check(slot, names)
+
+    def slot(self, kind: str, layer: int = 0, side: str = "", relation: str = "") -> str:
+        """The name of a slot; in a tied space both sides of a layer have the same one."""
+        if kind in ("readout", "score"):
+            return kind
+        if kind == "features":
+            return f"features/{side}"
+        parts = [f"layer{layer}", "" if self.tie_sides else side, relation, kind]
+        return "/".join(part for part in parts if part)
+
+    def candidates(self) -> dict[str, tuple[str, ...]]:
+        """All slots in order of computation, with their candidates."""
+        found = {self.slot("features", side=side): self.features for side in SIDES}
+        for layer in range(1, self.layers + 1):
+            for side in SIDES:
+                for relation in self.relations:
+                    found[self.slot("aggregate", layer, side, relation)] = self.aggregate
+                found[self.slot("convolve", layer, side)] = self.convolve
+                found[self.slot("activation", layer, side)] = self.activation
+        found |= {"readout": self.readout, "score": self.score}
+        unknown = [name for name in self.slots if name not in found]
+        if unknown:
+            raise InputError(f"space.slots: no slot {unknown[0]!r}; the slots are: {', '.join(found)}")
+        return found | {name: tuple(names) for name, names in self.slots.items()}
+
+    def choices(self) -> dict[str, tuple[str, ...]]:
+        """The slots that are still open: those with more than one candidate."""
+        return {slot: names for slot, names in self.candidates().items() if len(names) > 1}
+
+    def size(self) -> int:
+        """Number of designs in the space."""
+        return math.prod(len(names) for names in self.candidates().values())
+
+    def fixed(self, choices: Mapping[str, str]) -> SearchSpace:
+        """The space in which every slot has the one chosen candidate."""
+        values = {name: getattr(self, name) for name in KINDS}
+        return SearchSpace(
+            layers=self.layers,
+            tie_sides=self.tie_sides,
+            relations=self.relations,
+            slots={slot: (choices[slot],) for slot in self.candidates()},
+            **values,
+        )
+
+    def sample(self, generator: torch.Generator) -> dict[str, str]:
+        """A design drawn uniformly: one candidate for each slot."""
+        draw = {
+            slot: int(torch.randint(len(c), (), generator=generator)) for slot, c in self.candidates().items()
+        }
+        return {slot: self.candidates()[slot][k] for slot, k in draw.items()}
+
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with any slot or candidate."""
+        return digest({slot: list(names) for slot, names in self.candidates().items()})
+
+
+def digest(value: object) -> str:
+    """The first twelve hexadecimal digits of the SHA-256 of canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _check(slot: str, names: Sequence[str]) -> None:
+    registry = KINDS[slot.split("/")[0] if slot.startswith("features") else slot.split("/")[-1]]
+    if not names:
+        raise InputError(f"space: slot {slot} has no candidate; choose from: {', '.join(registry)}")
+    for name in names:
+        if name not in registry:
+            known = ", ".join(registry)
+            raise InputError(f"space: slot {slot} has an unknown candidate {name!r}; choose from: {known}")
+    if len(set(names)) < len(names):
+        raise InputError(f"space: slot {slot} names a candidate twice: {', '.join(names)}")

@@ -1,0 +1,33 @@
+"""How a model is trained: the numbers that tuning may change, the same for derived models and baselines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Loss, optimiser and stopping.
+
+    loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains on
+    cosines
+    and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items (shared by
+    a batch in
+    softmax, per pair in bpr and bce). in_batch: the other items of a batch are negatives too (softmax).
+    lr: of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of messages.
+    epochs: at most so many. patience: validations without gain before stopping. validate_every: epochs
+    between them.
+    """
+
+    loss: str = "softmax"
+    temperature: float = 0.2
+    similarity: str = "cosine"
+    negatives: int = 0
+    in_batch: bool = True
+    lr: float = 3e-3
+    l2: float = 0.0
+    dropout: float = 0.0
+    batch_size: int = 2048
+    epochs: int = 50
+    patience: int = 5
+    validate_every: int = 1
