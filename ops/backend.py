@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import importlib.util
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -18,6 +21,15 @@ class Backend(NamedTuple):
 def kernels_installed() -> bool:
     """Whether torch-scatter and torch-sparse can be imported."""
     return all(importlib.util.find_spec(name) is not None for name in ("torch_scatter", "torch_sparse"))
+
+
+@functools.cache
+def load_kernels() -> None:
+    """Import torch-scatter and torch-sparse, once, without the deprecation warnings of their own imports."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # they use torch.jit.script
+        for name in ("torch_scatter", "torch_sparse"):
+            importlib.import_module(name)
 
 
 def choose_backend(asked: str, device: torch.device) -> Backend:

@@ -106,7 +106,8 @@ class Relation:
     def cached(self, key: Any, make: Callable[[], Tensor]) -> Tensor:  # noqa: ANN401
         """A tensor that depends on this relation alone: made at the first call, kept afterwards."""
         if key not in self._cache:
-            self._cache[key] = make()
+            with torch.inference_mode(False):  # evaluated first, it must still train
+                self._cache[key] = make()
         return self._cache[key]
 
     def to(self, device: torch.device | str) -> Relation:

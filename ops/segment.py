@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ops.backend import load_kernels
 from ops.relation import Relation
 
 
@@ -55,6 +56,7 @@ class _ToEdges(torch.autograd.Function):
 
 def _reduce(relation: Relation, value: Tensor, reduce: str) -> Tensor:
     if relation.backend.used == "scatter":
+        load_kernels()
         from torch_scatter import segment_csr
 
         return segment_csr(value.contiguous(), relation.ptr, reduce=reduce)
