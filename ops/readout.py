@@ -33,7 +33,8 @@ def weighted_layers(layers: Sequence[Tensor], weights: Sequence[float | Tensor])
     terms = [(x, w) for x, w in zip(layers, weights, strict=True) if isinstance(w, Tensor) or w != 0.0]
     out = terms[0][0] * terms[0][1]
     for x, weight in terms[1:]:
-        out = torch.add(out, x, alpha=weight) if isinstance(weight, float) else out + x * weight
+        # numbers and tensors round alike, so that a one-hot mixture is exactly its read-out
+        out = torch.addcmul(out, x, weight if isinstance(weight, Tensor) else x.new_full((), weight))
     return out
 
 

@@ -12,6 +12,7 @@ class NoMessage(nn.Module):
     factorisation.
 
     Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src -> (N_dst, D).
+    Source: matrix factorisation as a graph model without messages (BPR-MF, arXiv 1205.2618)
     """
 
     def __init__(self, dim: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.activation import ACTIVATIONS, NEGATIVE_SLOPE
@@ -39,7 +40,8 @@ class ActivationMixture(Mixture):
 
 
 def _two_slopes(x: Tensor, above: Tensor, below: Tensor) -> Tensor:
-    return x.clamp(min=0) * above + x.clamp(max=0) * below
+    positive = F.relu(x)  # at zero its slope is 0, so that `below` holds there, as in torch
+    return positive * above + (x - positive) * below
 
 
 class _Function(nn.Module):

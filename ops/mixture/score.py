@@ -22,6 +22,7 @@ class ScoreMixture(Mixture):
         """The mixed score."""
         modules = list(self.candidates.values())
         scores = [module.pairs(users, items) if pairs else module(users, items) for module in modules]  # type: ignore[operator]
-        if p is None:
+        if self.only is not None:
             return scores[0]
+        assert p is not None, "a slot with several candidates needs its mixture"
         return sum((p[k] * score for k, score in enumerate(scores)), start=torch.zeros_like(scores[0]))
