@@ -107,4 +107,6 @@ def gradients(out, leaves, cotangent):
     """The gradient to each leaf, zeros where there is none."""
     if not out.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    return torch.autograd.grad(out, leaves, cotangent, allow_unused=True, materialize_grads=True)
+    return torch.autograd.grad(
+        out, leaves, cotangent, retain_graph=True, allow_unused=True, materialize_grads=True
+    )

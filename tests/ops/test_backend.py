@@ -2,7 +2,10 @@ import pytest
 import torch
 
 from ops import backend
-from ops.backend import Backend, choose_backend
+from ops.backend import Backend, choose_backend, kernels_installed
+from ops.relation import Relation
+from ops.segment import edge_softmax, segment_sum
+from ops.spmm import sddmm, spmax, spmm
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -37,3 +40,27 @@ def test_scatter_is_used_or_says_how_to_get_it(installed):
 def test_an_unknown_word_lists_the_choices():
     with pytest.raises(ValueError, match="unknown backend 'cuda'; choose from: auto, torch, scatter"):
         choose_backend("cuda", CPU)
+
+
+@pytest.mark.skipif(not kernels_installed(), reason="torch-scatter and torch-sparse are not installed")
+def test_both_agree_on_a_graph_of_ordinary_size(leaf, device, assert_same):
+    """Wide enough for the vector instructions, and the blocks of threads, that toy graphs never reach."""
+    chosen = torch.rand(300, 200, generator=torch.Generator().manual_seed(6)) < 0.05
+    chosen[::7] = False
+    target, source = chosen.nonzero().to(device).t()
+    x, y, weight, score = leaf(200, 67), leaf(300, 67), leaf(len(target)), leaf(len(target), 3)
+    results = []
+    for name in ("scatter", "torch"):
+        relation = Relation.from_edges(target, source, 300, 200, name)
+        softmax = edge_softmax(relation, score)
+        results.append(
+            [
+                (spmm(relation, x, weight), [x, weight]),
+                (spmax(relation, x), [x]),
+                (sddmm(relation, y, x), [y, x]),
+                (softmax, [score]),
+                (segment_sum(relation, score), [score]),
+            ]
+        )
+    for (a, leaves), (b, _) in zip(*results, strict=True):
+        assert_same(a, b, leaves)

@@ -1,0 +1,82 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ops.aggregate import AGGREGATORS, Attention
+from ops.relation import Relation
+
+DIM = 4
+
+
+def neighbours_loop(A, x, reduce):
+    """Each target's neighbours, reduced in a Python loop; zeros where there are none."""
+    rows = [x[row.nonzero().flatten()] for row in A]
+    return torch.stack([reduce(i, near) if len(near) else x.new_zeros(DIM) for i, near in enumerate(rows)])
+
+
+def degrees(A):
+    return A.sum(1, keepdim=True).clamp(min=1), A.sum(0, keepdim=True).clamp(min=1)
+
+
+def attention(A, x, target, weights):
+    """GAT, eqs. 3 and 6, for each node and head; head h averages its own block of channels."""
+    to_source, to_target = weights["source"], weights["target"]
+
+    def heads(i, near):
+        blocks = near.chunk(to_source.shape[1], dim=1)
+        score = F.leaky_relu(near @ to_source + target[i] @ to_target, 0.2).softmax(dim=0)
+        return torch.cat([score[:, h] @ block for h, block in enumerate(blocks)])
+
+    return neighbours_loop(A, x, heads)
+
+
+REFERENCE = {  # A: 0/1 matrix N_dst × N_src; x: sources; t: targets; w: weights by name
+    "none": lambda A, x, t, w: torch.zeros(A.shape[0], DIM).to(x),
+    "sum": lambda A, x, t, w: A @ x,
+    "mean": lambda A, x, t, w: (A / degrees(A)[0]) @ x,
+    "sym": lambda A, x, t, w: (A / (degrees(A)[0] * degrees(A)[1]).sqrt()) @ x,
+    "max": lambda A, x, t, w: neighbours_loop(A, x, lambda i, near: near.amax(dim=0)),
+    "attention": attention,
+    "global": lambda A, x, t, w: torch.stack([x.sum(0) / len(x)] * A.shape[0]),
+}
+
+
+def test_every_registered_aggregator_has_a_reference():
+    assert set(REFERENCE) == set(AGGREGATORS)
+
+
+@pytest.mark.parametrize("name", list(AGGREGATORS))
+def test_is_the_dense_formula(name, relation, dense, leaf, initialised, assert_same):
+    module = initialised(AGGREGATORS[name](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    weights = dict(module.named_parameters())
+    expected = REFERENCE[name](dense, source, target, weights)
+    assert_same(module(source, target, relation), expected, [source, target, *weights.values()])
+
+
+@pytest.mark.parametrize("name", list(AGGREGATORS))
+def test_relabelling_nodes_relabels_the_output(name, graph, backend, relation, leaf, initialised):
+    module = initialised(AGGREGATORS[name](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    generator = torch.Generator().manual_seed(3)
+    new_target = torch.randperm(relation.n_target, generator=generator).to(source.device)
+    new_source = torch.randperm(relation.n_source, generator=generator).to(source.device)
+    sizes = (relation.n_target, relation.n_source)
+    relabelled = Relation.from_edges(new_target[relation.row], new_source[relation.index], *sizes, backend)
+    moved_source = torch.empty_like(source).index_copy(0, new_source, source)
+    moved_target = torch.empty_like(target).index_copy(0, new_target, target)
+    out = module(moved_source, moved_target, relabelled)
+    torch.testing.assert_close(out[new_target], module(source, target, relation), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_attention_has_any_number_of_heads(heads, relation, dense, leaf, initialised, assert_same):
+    module = initialised(Attention(DIM, heads))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    expected = attention(dense, source, target, dict(module.named_parameters()))
+    assert_same(module(source, target, relation), expected, [source, target, module.source, module.target])
+
+
+def test_attention_heads_must_divide_the_dimension():
+    with pytest.raises(ValueError, match="dim must be a multiple of heads, found dim=4, heads=3"):
+        Attention(4, heads=3)
