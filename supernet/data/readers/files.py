@@ -86,7 +86,7 @@ def require_folder(path: str | Path) -> Path:
 
 
 def require_columns(path: Path, wanted: Sequence[str], present: Sequence[str]) -> None:
-    """Errors: InputError naming the first wanted column that is missing (or there twice), and those present."""
+    """Errors: InputError naming the first column that is missing or there twice, and those present."""
     for name in wanted:
         if present.count(name) == 1:
             continue

@@ -20,7 +20,7 @@ BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
 
 
 @READERS.register("lightgcn")
-def lightgcn(*, path: str, name: str | None = None) -> Interactions:
+def read_lightgcn(*, path: str, name: str | None = None) -> Interactions:
     """Interactions in given parts: train.txt, test.txt, and valid.txt and alpha.txt where they are.
 
     A line with a user and no item is allowed, and counted. items.tsv, where it is: column item, titles from
@@ -85,7 +85,7 @@ def _bad_token(path: Path, content: bytes, position: int, why: str) -> str:
     token = line.split()[index].decode("utf-8", "backslashreplace")
     field = "item" if index else "user"
     number = content.count(b"\n", 0, position) + 1
-    return f"{path}, line {number}: {field} {token!r} {why}; lines must read `user item item ...`"
+    return f"{path}, line {number}: {field} '{token}' {why}; lines must read `user item item ...`"
 
 
 def _described(interactions: Interactions, path: Path) -> Interactions:

@@ -11,7 +11,7 @@ import numpy as np
 from supernet.data.interactions import Interactions
 from supernet.data.readers.files import table_file
 from supernet.data.readers.item_table import item_columns
-from supernet.data.readers.recbole import recbole
+from supernet.data.readers.recbole import read_recbole
 from supernet.data.readers.registry import READERS
 from supernet.runtime import InputError
 
@@ -20,7 +20,7 @@ INSTALL = "run: pip install --no-deps recbole==1.2.1"
 
 
 @READERS.register("ml-100k")
-def ml_100k(*, path: str | None = None) -> Interactions:
+def read_ml_100k(*, path: str | None = None) -> Interactions:
     """100,000 timed ratings of 943 users on 1,682 films. Terms of GroupLens: research use, no redistribution.
 
     path: the folder of the atomic files; where None, the one inside the installed wheel. Titles read
@@ -33,7 +33,7 @@ def ml_100k(*, path: str | None = None) -> Interactions:
             f"{folder}: no file {NAME}.inter there; set path to the folder that holds it, or {INSTALL}"
         )
     fields = ("movie_title", "release_year", "class")
-    interactions = recbole(path=str(folder), name=NAME, title=fields[:1], text=fields)
+    interactions = read_recbole(path=str(folder), name=NAME, title=fields[:1], text=fields)
     file = table_file(folder / f"{NAME}.item", format="tsv", quote=None)
     (years,), _ = item_columns(interactions, file, "item_id:token", ["release_year:token"])
     assert interactions.titles is not None

@@ -14,7 +14,7 @@ from supernet.data.readers.stream import Fields, stream
 
 
 @READERS.register("recbole")
-def recbole(
+def read_recbole(
     *,
     path: str,
     name: str | None = None,

@@ -52,13 +52,13 @@ def stream(name: str, files: dict[str | None, TableFile], fields: Fields) -> Int
     return Interactions(
         name=name,
         source=", ".join(str(file.path) for file in files.values()),
-        users=np.concatenate(rows.users, dtype=np.int64),
-        items=np.concatenate(rows.items, dtype=np.int64),
+        users=_joined(rows.users, np.int64),
+        items=_joined(rows.items, np.int64),
         user_ids=users.ids(),
         item_ids=items.ids(),
-        ratings=np.concatenate(rows.ratings) if rows.ratings else None,
-        times=np.concatenate(rows.times) if rows.times else None,
-        parts=np.concatenate(rows.parts) if rows.parts else None,
+        ratings=_joined(rows.ratings, np.float64) if rows.ratings else None,
+        times=_joined(rows.times, np.float64) if rows.times else None,
+        parts=_joined(rows.parts, np.int8) if rows.parts else None,
     )
 
 
@@ -77,3 +77,10 @@ def _read(
             rows.times.append(encode.times(batch[fields.time], at[fields.time]))
         for column in at.values():
             column.rows += len(columns[0])
+
+
+def _joined(batches: list[np.ndarray], dtype: type[np.generic]) -> np.ndarray:
+    """One array, its batches given back at once, so that no two columns are held twice."""
+    column = np.concatenate(batches, dtype=dtype)
+    batches.clear()
+    return column

@@ -13,7 +13,7 @@ from supernet.runtime import InputError
 
 
 @READERS.register("table")
-def table(
+def read_table(
     *,
     path: str,
     name: str | None = None,
