@@ -81,6 +81,7 @@ def test_items_get_titles_and_text(tmp_path, table, titles, text):
             "0 1\n1 12345678901234567890\n",
             "train.txt, line 2: item '12345678901234567890' has more than 18 digits",
         ),
+        ("0 1\r1 2\r", "train.txt: lines end in lone carriage returns"),
         ("", "train.txt: the file is empty"),
         (" \n\n", "train.txt: the file is empty"),
     ],

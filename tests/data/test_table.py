@@ -128,6 +128,12 @@ def test_ids_are_one_vocabulary_over_many_batches(tmp_path, monkeypatch):
     assert len(set(pieces.user_ids)) == len(pieces.user_ids)
 
 
+def test_line_breaks_in_quotes_may_stand_where_a_block_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_BYTES", 100)
+    rows = [(f"u{row}", "two\nlines\n" * (row % 4 + 1), row % 5, row) for row in range(60)]
+    assert named(read_table(path=write(tmp_path / "x.csv", rows))) == [row[:2] for row in rows]
+
+
 def test_columns_may_stand_anywhere_and_others_are_left_alone(tmp_path):
     rows = [("junk", "i1", "x", "u1"), ("", "i2", "y", "u1")]
     data = read_table(

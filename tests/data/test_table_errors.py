@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from supernet.data.readers import read_table
+from supernet.data.readers import batches, read_table
 from supernet.runtime import InputError
 
 
@@ -51,7 +51,8 @@ def test_a_bad_row_is_named_by_its_line(tmp_path, body, words, suffix):
     fails(path, *words)
 
 
-def test_a_bad_value_far_down_is_named_by_its_line(tmp_path):
+def test_a_bad_value_many_batches_down_is_named_by_its_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_BYTES", 1 << 14)
     path = tmp_path / "long.tsv"
     lines = [f"u{row % 50}\ti{row % 70}\t{row % 5}\t{row}" for row in range(60_000)]
     lines[54_321] = "u\ti\tfive\t0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ def require_file(path: str | Path) -> Path:
         raise InputError(
             f"{path}: {'is a folder, not a file' if path.is_dir() else 'no such file'}; check the path"
         )
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: no permission to read this file")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     return path

@@ -54,6 +54,8 @@ def read_lightgcn(*, path: str, name: str | None = None) -> Interactions:
 def _pairs(path: Path) -> tuple[Int64, Int64, int]:
     """Users (E,) and items (E,) of one file, and how many lines have no item."""
     content = require_file(path).read_bytes()
+    if content.count(b"\r") != content.count(b"\r\n"):
+        raise InputError(f"{path}: lines end in lone carriage returns; convert the file to Unix line ends")
     symbols = np.frombuffer(content, dtype=np.uint8)
     digit = (symbols >= ord("0")) & (symbols <= ord("9"))
     strange = ~digit & ~np.isin(symbols, BLANKS)
