@@ -1,4 +1,5 @@
-"""The process and its surroundings: errors the user can mend, seed, device, threads, allocator, atomic files."""
+"""The process and its surroundings: errors the user can mend, seed, device, threads, allocator, atomic
+files."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class InputError(Exception):
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path` in one step, on failure it is removed."""
+    """Yield a temporary path beside `path`; on success it replaces `path` in one step, on failure it is
+    removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -43,6 +45,7 @@ def _umask() -> int:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically. NaN is refused: a reader of strict JSON could not open it."""
+    """Write `value` as indented JSON, atomically. NaN is refused: a reader of strict JSON could not open
+    it."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")

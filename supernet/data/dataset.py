@@ -1,4 +1,5 @@
-"""What the rest of the line sees of the data: pairs in four disjoint parts, and the names behind the numbers."""
+"""What the rest of the line sees of the data: pairs in four disjoint parts, and the names behind the
+numbers."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ import torch
 from torch import Tensor
 
 PARTS = ("train", "alpha", "valid", "test")
-"""train: weights, and the only edges in the graph · alpha: architecture · valid: selection · test: opened once."""
+"""train: weights, and the only edges in the graph · alpha: architecture · valid: selection · test: opened
+once."""
 
 
 class Pairs(NamedTuple):
-    """User–item pairs, sorted by user then item, without duplicates. Shapes: users (E,) int64, items (E,) int64."""
+    """User–item pairs, sorted by user then item, without duplicates. Shapes: users (E,) int64, items (E,)
+    int64."""
 
     users: Tensor
     items: Tensor
@@ -25,7 +28,8 @@ class Pairs(NamedTuple):
 
 
 class UserItems(NamedTuple):
-    """The items of each user in CSR form. Shapes: ptr (N_users + 1,) int64, items (E,) int64, ascending in a row."""
+    """The items of each user in CSR form. Shapes: ptr (N_users + 1,) int64, items (E,) int64, ascending in a
+    row."""
 
     ptr: Tensor
     items: Tensor
@@ -40,7 +44,8 @@ class UserItems(NamedTuple):
 class Dataset:
     """Interactions in four disjoint parts, with the ids they came with.
 
-    user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls an item
+    user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls
+    an item
     (its id where the data has no text); text (N_items,) is all that is said of an item, or None.
     `notes` are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
     """

@@ -1,0 +1,1 @@
+"""Bilevel search: relaxations, hypergradients, the alternating loop, selection rules."""

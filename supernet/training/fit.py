@@ -142,7 +142,7 @@ def draw_batch(
 
 def finite(loss: Tensor, recipe: Recipe) -> float:
     """The loss as a number. Errors: FloatingPointError where it is not finite, with what to change."""
-    value = float(loss)
+    value = float(loss.detach())
     if value != value or value in (float("inf"), -float("inf")):
         raise FloatingPointError(
             f"the {recipe.loss} loss became {value}; lower lr (now {recipe.lr}) or raise temperature "

@@ -1,0 +1,33 @@
+"""How a search runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Numbers of the alternating loop.
+
+    epochs: passes over the train pairs. warmup: of those, epochs in which only weights are trained.
+    relaxation: name in
+    RELAXATIONS; its temperature goes geometrically from temperature_start to temperature_end. order:
+    hypergradient, by
+    name. alpha_lr: of Adam on the alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight
+    steps for each
+    alpha step. select: selection rule. checkpoint_every: weight steps between checkpoints, beside the one
+    that ends an
+    epoch (0: none).
+    """
+
+    epochs: int = 30
+    warmup: int = 5
+    relaxation: str = "softmax"
+    temperature_start: float = 1.0
+    temperature_end: float = 0.2
+    order: str = "first_order"
+    alpha_lr: float = 0.03
+    alpha_batch_size: int = 2048
+    alpha_every: int = 1
+    select: str = "argmax"
+    checkpoint_every: int = 0
