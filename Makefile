@@ -37,7 +37,7 @@ lint: $(VENV)/.project $(VENV)/.dev ## format, lint, types, import layers
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 check: lint test ## everything: lint and test
 
