@@ -1,4 +1,4 @@
-"""Derives, tunes and tests the model of a run folder; `python derive.py --help` lists the keys."""
+"""Derive, tune and prove a searched architecture: `python derive.py --help`."""
 
 from supernet.cli import derive
 

@@ -1,4 +1,4 @@
-"""Searches an architecture and writes its run folder; `python train.py --help` lists the keys."""
+"""Search an architecture: `python train.py --help`."""
 
 from supernet.cli import train
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+import torch
 
 
 class InputError(Exception):
@@ -44,8 +48,61 @@ def _umask() -> int:
     return mask
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON, atomically. NaN is refused: a reader of strict JSON could not open
     it."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def set_up(device: str, threads: int) -> torch.device:
+    """Set torch's threads (0: as torch chooses) and find the device: `auto` is CUDA where there is one.
+
+    Errors: InputError for a device that torch does not know or this machine does not have.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.zeros(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"runtime.device={device!r} cannot be used: {reason}; try auto or cpu") from None
+    return found
+
+
+def versions() -> dict[str, str]:
+    """What a result depends on beside code and data: versions, threads, processor."""
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": str(torch.get_num_threads()),
+    }
+    for name in ("supernet", "torch", "numpy", "torch_scatter", "torch_sparse", "optuna", "hydra-core"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def open_log(path: Path) -> logging.Logger:
+    """The logger of a run: every line goes to `path` with its time, and to standard error without."""
+    logger = logging.getLogger("supernet")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file, screen = logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler()
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    screen.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(file)
+    logger.addHandler(screen)
+    return logger

@@ -4,7 +4,7 @@ numbers."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +67,15 @@ class Dataset:
     def n_items(self) -> int:
         """Number of items, N_items."""
         return len(self.item_ids)
+
+    def without(self, part: str) -> Dataset:
+        """The same data with one part missing, so that nobody can look at it."""
+        return replace(self, parts={name: pairs for name, pairs in self.parts.items() if name != part})
+
+    def to(self, device: torch.device | str) -> Dataset:
+        """The same data with its pairs on another device."""
+        moved = {name: Pairs(*(x.to(device) for x in pairs)) for name, pairs in self.parts.items()}
+        return replace(self, parts=moved)
 
     def pairs(self, parts: Sequence[str]) -> Pairs:
         """The union of `parts` as one sorted list of pairs."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: it is the schema of the config node too, and omegaconf makes frozen nodes read-only
 class SearchSettings:
     """Numbers of the alternating loop.
 

@@ -15,6 +15,8 @@ from supernet.space.space import KINDS, SearchSpace, digest
 
 VERSION = 1
 
+_TYPES = {"choices": dict, "layers": int, "tie_sides": bool, "relations": list, "seed": int}
+
 
 @dataclass(frozen=True)
 class Genotype:
@@ -114,6 +116,9 @@ def _parse(cls: type[Genotype], path: Path, raw: Any) -> Genotype:  # noqa: ANN4
     for problem, found in (("missing", names - raw.keys()), ("unknown", raw.keys() - names)):
         if found:
             raise InputError(f"{path}: {problem} field {sorted(found)[0]!r}; a genotype has: {sorted(names)}")
+    for name, kind in _TYPES.items():
+        if type(raw[name]) is not kind:
+            raise InputError(f"{path}: field {name!r} is {raw[name]!r}; it must be a {kind.__name__}")
     values = {key: value for key, value in raw.items() if key != "hash"}
     try:
         genotype = cls(**values | {"relations": tuple(raw["relations"])})
@@ -127,7 +132,10 @@ def _parse(cls: type[Genotype], path: Path, raw: Any) -> Genotype:  # noqa: ANN4
 
 
 def _kind(slot: str) -> str:
-    return next(kind for kind in KINDS if kind in slot.split("/"))
+    for kind in KINDS:
+        if kind in slot.split("/"):
+            return kind
+    raise InputError(f"no slot {slot!r}")
 
 
 def _untied(choices: Mapping[str, str], layers: int, relations: tuple[str, ...]) -> dict[str, str]:

@@ -1,0 +1,216 @@
+"""train.py: data → split → graph → features → supernet → bilevel search → genotype.json."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from supernet.config import TrainConfig
+from supernet.data.dataset import Dataset
+from supernet.pipeline.stages import (
+    CHECKPOINT,
+    GENOTYPE,
+    describe,
+    graph_of,
+    load_data,
+    make_model,
+    recipe_of,
+    require_folder,
+    space_of,
+    validator,
+)
+from supernet.report.board import Board
+from supernet.report.figures import genotype_figure, mixture_figure, save_figure
+from supernet.report.progress import Bar, bar
+from supernet.runtime import InputError, atomic_path, open_log, set_up, versions, write_json, write_text
+from supernet.search.loop import Search, SearchEpoch
+from supernet.search.selection import SELECTIONS
+from supernet.space import Genotype, SearchSpace
+
+
+def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
+    """Search an architecture; return the run folder.
+
+    composed: the whole config as YAML, kept in the folder. resume: the folder of a stopped run to go on with.
+    """
+    device = set_up(config.runtime.device, config.runtime.threads)
+    space = space_of(config.space)
+    if not space.choices():
+        raise InputError(
+            "space: every slot has one candidate, so there is nothing to search; try space=small"
+        )
+    data = load_data(config)
+    graph = graph_of(data, ["train"], config.ops.backend, device)
+    model = make_model(space, graph, config.model.dim, config.seed, device)
+    folder = resume or new_folder(config.run)
+    log = open_log(folder / "train.log")
+    if resume is None:
+        write_text(folder / "config.yaml", composed)
+        write_json(folder / "versions.json", versions())
+    for line in describe(data):
+        log.info(line)
+    log.info(
+        "space: %s designs in %d open slots; device %s", f"{space.size():,}", len(space.choices()), device
+    )
+    generator = torch.Generator().manual_seed(config.seed)
+    sealed = data.without("test").to(device)
+    search = Search(model, graph, sealed, recipe_of(config), config.search, generator)
+    if resume is not None:
+        load_checkpoint(search, folder / CHECKPOINT, log)
+    mixture = _watched(search, config, data, folder, log)
+    genotype = _genotype(search, config, space, mixture)
+    genotype.save(folder / GENOTYPE)
+    _picture(search, genotype, folder)
+    log.info(
+        "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
+    )
+    return folder
+
+
+def new_folder(wanted: str | None) -> Path:
+    """A fresh run folder: the wanted one, or runs/<date>-<time>. Errors: InputError where it is not empty."""
+    if wanted is not None:
+        folder = Path(wanted)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"run={folder}: it is not empty; choose another, or go on with resume={folder}")
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    stem = Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+    for suffix in range(1000):
+        folder = stem if suffix == 0 else stem.with_name(f"{stem.name}-{suffix}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise InputError(f"{stem}: a thousand runs started in this second; give run=<folder>")
+
+
+def save_checkpoint(search: Search, path: Path) -> None:
+    """Everything that the rest of the search depends on, atomically."""
+    with atomic_path(path) as temporary:
+        torch.save(search.state_dict(), temporary)
+
+
+def load_checkpoint(search: Search, path: Path, log: logging.Logger) -> None:
+    """Bring `search` to where the checkpoint was taken; a run that had none yet starts anew.
+
+    Errors: InputError where the file is damaged or belongs to another search.
+    """
+    if not path.is_file():
+        log.info("%s: the run had written no checkpoint yet; it starts anew", path)
+        return
+    try:
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        search.load_state_dict(state)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot go on from this checkpoint: {reason}; start a new run") from error
+    log.info("going on at epoch %d, step %d", search.epoch + 1, search.step)
+
+
+def _watched(
+    search: Search, config: TrainConfig, data: Dataset, folder: Path, log: logging.Logger
+) -> dict[str, Tensor]:
+    """Run the search under TensorBoard, a progress bar and checkpoints."""
+    validate = validator(config, data, search.model)
+    steps = len(search.train)
+    candidates = search.model.space.choices()
+    with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
+        board.layout(candidates)
+        left = (config.search.epochs - search.epoch) * steps - search.step
+        with bar("search", total=left) as progress:
+
+            def on_epoch(record: SearchEpoch) -> None:
+                _show(record, board, progress, config.eval.metric, candidates)
+                log.debug("epoch %s", record)
+
+            mixture = search.run(
+                validate,
+                on_epoch,
+                lambda epoch, step: progress.advance(),
+                lambda: save_checkpoint(search, folder / CHECKPOINT),
+            )
+        _close_board(board, search, config, folder)
+    return mixture
+
+
+def _show(
+    record: SearchEpoch, board: Board, progress: Bar, metric: str, candidates: dict[str, tuple[str, ...]]
+) -> None:
+    values = {
+        "loss/train": record.train_loss,
+        "loss/alpha": record.alpha_loss,
+        f"valid/{metric}": record.score,
+        "search/entropy": record.entropy,
+        "search/temperature": record.temperature,
+        "time/seconds_per_step": record.seconds_per_step,
+    }
+    values |= {f"alpha_gradient/{slot}": norm for slot, norm in record.gradient.items()}
+    board.scalars(record.epoch, values)
+    board.mixtures(record.epoch, record.mixture, candidates)
+    progress.status(
+        f"loss {record.train_loss:.3f}  valid {metric} {record.score:.4f}  entropy {record.entropy:.2f}"
+    )
+
+
+def _close_board(board: Board, search: Search, config: TrainConfig, folder: Path) -> None:
+    candidates = search.model.space.choices()
+    history = {slot: np.array([h["mixture"][slot] for h in search.history]) for slot in candidates}
+    figure = mixture_figure(history, candidates)
+    save_figure(figure, folder / "mixture.png")
+    board.figure("mixture over epochs", figure, search.epoch)
+    choices = SELECTIONS[config.search.select](search.model.space, search.mixture())
+    board.figure("genotype", genotype_figure(choices), search.epoch)
+    last = search.history[-1]
+    board.hparams(
+        _flat(config), {f"search/{config.eval.metric}": last["score"], "search/entropy": last["entropy"]}
+    )
+
+
+def _flat(config: TrainConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {"seed": config.seed, "dim": config.model.dim, "data": config.data.reader}
+    for group in ("loss", "training", "search"):
+        found |= {f"{group}.{key}": value for key, value in asdict(getattr(config, group)).items()}
+    return found
+
+
+def _genotype(
+    search: Search, config: TrainConfig, space: SearchSpace, mixture: dict[str, Tensor]
+) -> Genotype:
+    last = search.history[-1]
+    names = space.candidates()
+    return Genotype(
+        choices=SELECTIONS[config.search.select](space, mixture),
+        layers=space.layers,
+        tie_sides=space.tie_sides,
+        relations=space.relations,
+        space=space.fingerprint(),
+        metrics={
+            f"valid/{config.eval.metric}": last["score"],
+            "alpha_loss": last["alpha_loss"],
+            "entropy": last["entropy"],
+            "seconds": sum(record["seconds"] for record in search.history),
+        },
+        mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
+        seed=config.seed,
+    )
+
+
+def _picture(search: Search, genotype: Genotype, folder: Path) -> None:
+    title = f"{folder.name} · genotype {genotype.hash}"
+    for suffix in ("png", "svg"):
+        save_figure(genotype_figure(genotype.choices, title), folder / f"genotype.{suffix}")
+
+
+def require_run(folder: Path) -> None:
+    """Errors: InputError where `folder` is not a finished run."""
+    require_folder(folder, "config.yaml", "give the run folder that train.py printed")
+    require_folder(folder, GENOTYPE, f"the search has not ended; go on with train.py resume={folder}")

@@ -1,0 +1,113 @@
+"""The stages that both command lines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from supernet.config import TrainConfig, arguments
+from supernet.data.dataset import PARTS, Dataset
+from supernet.data.filters import clean
+from supernet.data.graph import Graph, build_graph
+from supernet.data.readers import READERS
+from supernet.data.splits import split
+from supernet.evaluation.metrics import evaluate, sample_users
+from supernet.evaluation.ranking import top_items
+from supernet.model import Recommender
+from supernet.model.recommender import Vectors, Weights
+from supernet.runtime import InputError
+from supernet.space import SearchSpace
+from supernet.training.recipe import Recipe
+
+GENOTYPE, CHECKPOINT, CONFIG = "genotype.json", "checkpoint.pt", "config.yaml"
+FILTERS = ("min_rating", "min_user", "min_item")
+
+
+def load_data(config: TrainConfig) -> Dataset:
+    """Read, filter and split."""
+    read = READERS[config.data.reader]
+    interactions = read(**arguments(config.data, "reader", *FILTERS))
+    filters = {name: getattr(config.data, name) for name in FILTERS}
+    return split(
+        clean(interactions, **filters), config.split.method, config.seed, **arguments(config.split, "method")
+    )
+
+
+def graph_of(data: Dataset, parts: Sequence[str], backend: str, device: torch.device) -> Graph:
+    """The graph of the given parts; before the refit that is train alone."""
+    try:
+        return build_graph(data.pairs(parts), data.n_users, data.n_items, backend).to(device)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def space_of(config: object) -> SearchSpace:
+    """The search space of a space node."""
+    return SearchSpace(**arguments(config))
+
+
+def recipe_of(config: TrainConfig) -> Recipe:
+    """Loss and training nodes as one recipe."""
+    return Recipe(loss=config.loss.name, **arguments(config.loss, "name"), **arguments(config.training))
+
+
+def make_model(space: SearchSpace, graph: Graph, dim: int, seed: int, device: torch.device) -> Recommender:
+    """A model with weights drawn from `seed`, on the CPU, so that they do not depend on the device."""
+    try:
+        return Recommender(space, graph.nodes, dim, torch.Generator().manual_seed(seed)).to(device)
+    except ValueError as error:
+        raise InputError(f"model.dim={dim}: {error}") from None
+
+
+def validator(
+    config: TrainConfig, data: Dataset, model: Recommender
+) -> Callable[[Vectors, Weights | None], float]:
+    """A function that ranks for the valid part, train and alpha items masked, and returns eval.metric."""
+    valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
+    users = sample_users(valid, config.eval.users, torch.Generator().manual_seed(config.seed))
+    k = int(config.eval.metric.split("@")[1])
+
+    def validate(vectors: Vectors, weights: Weights | None = None) -> float:
+        top = ranked(
+            model, vectors, users, data, ("train", "alpha"), k, config.eval.memory_mib, weights, seen
+        )
+        return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[config.eval.metric]
+
+    return validate
+
+
+def ranked(
+    model: Recommender,
+    vectors: Vectors,
+    users: Tensor,
+    data: Dataset,
+    seen_parts: Sequence[str],
+    k: int,
+    memory_mib: int,
+    weights: Weights | None = None,
+    seen: object = None,
+) -> Tensor:
+    """The top-k items of `users` by the model's score, items of `seen_parts` left out; (U, k) int64."""
+    p = None if weights is None else weights.get("score")
+    seen = data.user_items(seen_parts) if seen is None else seen
+
+    def score(chunk: Tensor) -> Tensor:
+        return model.score(vectors.user[chunk.to(vectors.user.device)], vectors.item, p).cpu()
+
+    with torch.no_grad():
+        return top_items(score, users, seen, k, memory_mib << 20)  # type: ignore[arg-type]
+
+
+def describe(data: Dataset) -> list[str]:
+    """The data in a few lines for the log: sizes of all parts, and every counted decision."""
+    sizes = ", ".join(f"{part} {data.parts[part].users.numel():,}" for part in PARTS)
+    return [f"{data.name}: {data.n_users:,} users × {data.n_items:,} items; pairs: {sizes}", *data.notes]
+
+
+def require_folder(folder: Path, file: str, remedy: str) -> None:
+    """Errors: InputError where `folder` does not hold `file`."""
+    if not (folder / file).is_file():
+        raise InputError(f"{folder / file}: no such file; {remedy}")

@@ -1,0 +1,174 @@
+"""Hyper-parameter tuning by Optuna, in a journal file that survives being killed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+
+from supernet.runtime import InputError
+from supernet.training.fit import Epoch, Fit, Watch
+from supernet.training.recipe import Recipe
+
+Objective = Callable[[Recipe, Watch], Fit]
+"""Train with a recipe; call the watcher after every epoch and stop when it says so."""
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """As supernet.config.TuningConfig: sampler, budget in trials and seconds, pruning, start-up trials,
+    space."""
+
+    sampler: str
+    trials: int
+    seconds: float | None
+    pruning: bool
+    startup: int
+    space: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The best recipe, its validation score, the number of finished and pruned trials, and the seconds
+    spent."""
+
+    recipe: Recipe
+    score: float
+    finished: int
+    pruned: int
+    seconds: float
+
+
+def tune(
+    objective: Objective, recipe: Recipe, settings: TuningSettings, name: str, journal: Path, seed: int
+) -> Tuned:
+    """The best of `settings.trials` recipes by validation score; `recipe` itself is the first one tried.
+
+    Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in
+    full, whatever
+    the number of trials. Ties go to the earlier trial.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=_sampler(settings, seed),
+        pruner=_pruner(settings),
+    )
+    done = _close_interrupted(study)
+    if not done and settings.sampler != "grid":
+        study.enqueue_trial(_values(recipe, settings.space), skip_if_exists=True)
+
+    def run(trial: optuna.Trial) -> float:
+        return _trial(trial, objective, recipe, settings.space)
+
+    left = _size(settings) - done
+    if left > 0:
+        study.optimize(run, n_trials=left, timeout=settings.seconds, catch=(FloatingPointError,))
+    return _best(study, recipe)
+
+
+def _trial(
+    trial: optuna.Trial, objective: Objective, recipe: Recipe, space: Mapping[str, Mapping[str, Any]]
+) -> float:
+    candidate = replace(recipe, **{key: _suggest(trial, key, spec) for key, spec in space.items()})
+
+    def watch(epoch: Epoch) -> bool:
+        if epoch.score is not None:
+            trial.report(epoch.best, epoch.epoch)
+        return trial.should_prune()
+
+    result = objective(candidate, watch)
+    if trial.should_prune():
+        raise optuna.TrialPruned
+    trial.set_user_attr("best_epoch", result.best_epoch)
+    return result.best_score
+
+
+def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
+    """Errors: InputError for a field that a recipe lacks, a malformed range, or a range in a grid."""
+    for key, spec in space.items():
+        if key not in Recipe.__dataclass_fields__:
+            known = ", ".join(Recipe.__dataclass_fields__)
+            raise InputError(f"tuning.space: a recipe has no {key!r}; choose from: {known}")
+        if spec.keys() != {"choices"} and not {"low", "high"} <= spec.keys() <= {"low", "high", "log"}:
+            raise InputError(
+                f"tuning.space.{key}: give choices, or low and high (and log); found {dict(spec)}"
+            )
+        if sampler == "grid" and "choices" not in spec:
+            raise InputError(f"tuning.space.{key}: a grid needs choices, found {dict(spec)}")
+
+
+def _suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    if "choices" in spec:
+        return trial.suggest_categorical(key, list(spec["choices"]))
+    return trial.suggest_float(key, float(spec["low"]), float(spec["high"]), log=bool(spec.get("log", False)))
+
+
+def _values(recipe: Recipe, space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The recipe's own values, where the space can hold them."""
+    values = {}
+    for key, spec in space.items():
+        value = getattr(recipe, key)
+        if "choices" in spec:
+            if value in spec["choices"]:
+                values[key] = value
+        else:
+            values[key] = min(max(value, float(spec["low"])), float(spec["high"]))
+    return values
+
+
+def _sampler(settings: TuningSettings, seed: int) -> optuna.samplers.BaseSampler:
+    if settings.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if settings.sampler == "grid":
+        grid = {key: list(spec["choices"]) for key, spec in settings.space.items()}
+        return optuna.samplers.GridSampler(grid, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=settings.startup, multivariate=True)
+
+
+def _pruner(settings: TuningSettings) -> optuna.pruners.BasePruner:
+    if not settings.pruning:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(n_startup_trials=settings.startup, n_warmup_steps=3)
+
+
+def _size(settings: TuningSettings) -> int:
+    if settings.sampler != "grid":
+        return settings.trials
+    size = 1
+    for spec in settings.space.values():
+        size *= len(spec["choices"])
+    return size
+
+
+def _close_interrupted(study: optuna.Study) -> int:
+    """Mark the trials of a killed process as failed, and count those that ended."""
+    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    for trial in running:
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return len(study.get_trials(deepcopy=False, states=ended))
+
+
+def _best(study: optuna.Study, recipe: Recipe) -> Tuned:
+    trials = study.get_trials(deepcopy=False)
+    complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        raise FloatingPointError(
+            f"tuning {study.study_name}: no trial of {len(trials)} finished; narrow tuning.space"
+        )
+    best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+    seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
+    pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in trials)
+    return Tuned(replace(recipe, **best.params), float(best.value or 0.0), len(complete), pruned, seconds)
