@@ -20,7 +20,6 @@ run: setup ## set up, search on ml-100k, derive, print the result table; RUN=fol
 	@$(BIN)/python train.py run=$(RUN)
 	@echo "derive: python derive.py run=$(RUN)"
 	@$(BIN)/python derive.py run=$(RUN)
-	@echo "run folder: $(RUN)"
 
 setup: $(VENV)/.project $(VENV)/.kernels-$(SETTINGS) $(VENV)/.data ## only the set-up of `make run`
 
