@@ -1,0 +1,125 @@
+"""The search space: its slots, what it refuses, and that its fingerprint sees every candidate."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from supernet.runtime import InputError
+from supernet.space import SearchSpace
+
+SPACE = SearchSpace(
+    layers=2,
+    aggregate=("sym", "mean"),
+    convolve=("light", "skip", "gcn"),
+    activation=("identity",),
+    readout=("last", "mean"),
+)
+
+
+def test_slots_stand_in_order_of_computation():
+    assert list(replace(SPACE, layers=1).candidates()) == [
+        "features/user",
+        "features/item",
+        "layer1/user/interactions/aggregate",
+        "layer1/user/convolve",
+        "layer1/user/activation",
+        "layer1/item/interactions/aggregate",
+        "layer1/item/convolve",
+        "layer1/item/activation",
+        "readout",
+        "score",
+    ]
+
+
+def test_tied_sides_share_their_slots():
+    tied = replace(SPACE, layers=1, tie_sides=True)
+    layer = [slot for slot in tied.candidates() if slot.startswith("layer")]
+    assert layer == ["layer1/interactions/aggregate", "layer1/convolve", "layer1/activation"]
+    assert tied.slot("convolve", 1, "user") == tied.slot("convolve", 1, "item")
+
+
+def test_size_counts_the_designs():
+    assert SPACE.size() == (2 * 3) ** 4 * 2
+    assert replace(SPACE, tie_sides=True).size() == (2 * 3) ** 2 * 2
+
+
+def test_choices_are_the_slots_with_several_candidates():
+    space = replace(SPACE, slots={"layer2/item/convolve": ("gcn",)})
+    assert "layer2/item/convolve" not in space.choices()
+    assert "layer2/user/convolve" in space.choices()
+    assert not [slot for slot in space.choices() if "activation" in slot or slot == "score"]
+
+
+def test_fixing_leaves_one_design():
+    choices = SPACE.sample(torch.Generator().manual_seed(0))
+    fixed = SPACE.fixed(choices)
+    assert fixed.size() == 1
+    assert {slot: names[0] for slot, names in fixed.candidates().items()} == choices
+
+
+def test_samples_cover_every_candidate_of_every_slot():
+    generator = torch.Generator().manual_seed(0)
+    drawn = [SPACE.sample(generator) for _ in range(60)]
+    for slot, names in SPACE.candidates().items():
+        assert {design[slot] for design in drawn} == set(names), slot
+
+
+def test_samples_are_uniform():
+    generator = torch.Generator().manual_seed(0)
+    counts = dict.fromkeys(SPACE.convolve, 0)
+    for _ in range(300):
+        counts[SPACE.sample(generator)["layer1/user/convolve"]] += 1
+    assert all(70 < count < 130 for count in counts.values()), counts  # 100 ± 8 each
+
+
+@pytest.mark.parametrize("kind", ["features", "aggregate", "convolve", "activation", "readout", "score"])
+def test_the_fingerprint_changes_with_any_candidate_of_any_slot(kind):
+    other = {
+        "features": (),  # there is one feature only
+        "aggregate": ("sum",),
+        "convolve": ("gin",),
+        "activation": ("relu",),
+        "readout": ("max",),
+        "score": ("cosine",),
+    }[kind]
+    changed = [
+        replace(SPACE, slots={slot: (*names, *other)})
+        for slot, names in SPACE.candidates().items()
+        if kind in slot.split("/")
+    ]
+    marks = {SPACE.fingerprint(), *(space.fingerprint() for space in changed)}
+    assert len(marks) == 1 + (len(changed) if other else 0)
+
+
+def test_the_fingerprint_sees_order_layers_and_ties_but_not_spelling():
+    marks = {
+        space.fingerprint()
+        for space in (
+            SPACE,
+            replace(SPACE, aggregate=("mean", "sym")),  # alphas are numbered in this order
+            replace(SPACE, layers=3),
+            replace(SPACE, tie_sides=True),
+        )
+    }
+    assert len(marks) == 4
+    spelled = replace(SPACE, slots={"readout": ["last", "mean"]})
+    assert spelled.fingerprint() == SPACE.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"layers": 0}, "space.layers must be at least 1, found 0"),
+        ({"aggregate": ("sym", "mode")}, "aggregate has an unknown candidate 'mode'; choose from: .*sym"),
+        ({"convolve": ()}, "slot layer1/user/convolve has no candidate; choose from: .*light"),
+        ({"readout": ("last", "last")}, "slot readout names a candidate twice: last, last"),
+        ({"features": ("text",)}, "slot features/user has an unknown candidate 'text'; choose from: id"),
+        ({"slots": {"layer3/user/convolve": ("gcn",)}}, "no slot 'layer3/user/convolve'; the slots are: "),
+        ({"slots": {"layer1/convolve": ("gcn",)}}, "no slot 'layer1/convolve'"),  # the space is not tied
+        ({"slots": {"score": ("dott",)}}, "slot score has an unknown candidate 'dott'; choose from: dot"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(change, message):
+    with pytest.raises(InputError, match=message):
+        replace(SPACE, **change)
