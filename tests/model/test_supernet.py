@@ -1,0 +1,178 @@
+"""The supernet: one-hot it is the derived model; every alpha is read where it belongs, and learns."""
+
+import pytest
+import torch
+
+from ops.mixture import calibrating
+from supernet.data.dataset import Pairs
+from supernet.data.graph import build_graph
+from supernet.model.recommender import Dropout
+from supernet.search.relaxations import mix
+
+
+def derived_from(tools, supernet, graph, chosen):
+    """The derived model with the supernet's weights, copied by name."""
+    derived = tools.model_of(supernet.space.fixed(chosen), graph, seed=9)
+    source = supernet.state_dict()
+    kept = {name: source[name] for name in derived.state_dict() if "log_scale" not in name}
+    derived.load_state_dict(derived.state_dict() | kept)
+    return derived
+
+
+def dot_of_used_columns(vectors):
+    used = torch.cat(vectors).any(dim=0)
+    return vectors.user[:, used] @ vectors.item[:, used].T
+
+
+def calibrate(model, graph, mixture):
+    with calibrating(model):
+        model(graph, mixture)
+    assert any(bool(m.log_scale.abs().sum() > 0) for m in model.modules() if hasattr(m, "log_scale"))
+
+
+@pytest.mark.parametrize("calibrated", [False, True], ids=["raw", "calibrated"])
+def test_one_hot_mixture_is_the_derived_model(tools, space, graph, preset, calibrated):
+    supernet = tools.model_of(space, graph)
+    chosen = tools.choices(space, preset)
+    if calibrated:
+        calibrate(supernet, graph, tools.inside(space))
+    derived = derived_from(tools, supernet, graph, chosen)
+    expected = tools.scores(derived, graph)
+    mixture = tools.one_hot(space, chosen)
+    torch.testing.assert_close(tools.scores(supernet, graph, mixture), expected)
+    # The columns of the other read-outs are zero; without them even the order of summation is the same.
+    actual, own = supernet(graph, mixture), derived(graph)
+    assert torch.equal(dot_of_used_columns(actual), dot_of_used_columns(own))
+    assert all(torch.equal(a[:, a.any(dim=0)], b[:, b.any(dim=0)]) for a, b in zip(actual, own, strict=True))
+
+
+def test_every_alpha_gets_a_gradient(tools, space, graph):
+    model = tools.model_of(space, graph)
+    tools.scores(model, graph, mix(model.alphas, "softmax", 1.0)).square().sum().backward()
+    assert set(model.alphas) == set(space.choices())
+    for slot, alpha in model.alphas.items():
+        assert alpha.shape == (len(space.candidates()[slot]),)
+        assert alpha.grad is not None and bool((alpha.grad != 0).all()), slot  # noqa: PT018
+
+
+def test_every_weight_gets_a_gradient(tools, space, graph):
+    model = tools.model_of(space, graph)
+    tools.scores(model, graph, tools.inside(space)).square().sum().backward()
+    alphas = {f"alphas.{slot}" for slot in model.alphas}
+    for name, weight in model.named_parameters():
+        if name not in alphas:
+            assert weight.grad is not None and bool(weight.grad.any()), name  # noqa: PT018
+
+
+def test_alphas_travel_in_the_state_dict(tools, space, graph):
+    model = tools.model_of(space, graph)
+    values = {slot: p.log() for slot, p in tools.inside(space).items()}
+    for slot, value in values.items():
+        model.alphas[slot].data = value
+    other = tools.model_of(space, graph, seed=3)
+    other.load_state_dict(model.state_dict())
+    for slot, value in values.items():
+        assert torch.equal(other.alphas[slot], value), slot
+    ours, theirs = (tools.scores(m, graph, mix(m.alphas, "softmax", 1.0)) for m in (model, other))
+    assert torch.equal(ours, theirs)
+
+
+def test_weights_are_all_parameters_but_the_alphas(tools, space, graph):
+    model = tools.model_of(space, graph)
+    weights, alphas = {id(p) for p in model.weights()}, {id(p) for p in model.alphas.values()}
+    assert not weights & alphas
+    assert weights | alphas == {id(p) for p in model.parameters()}
+
+
+def test_each_slot_reads_its_own_alpha(tools, space, graph):
+    """Moving the mixture of one slot is not the same as moving that of another (SANE read row 0 in all)."""
+    model, base = tools.model_of(space, graph), tools.inside(space)
+    before = tools.scores(model, graph, base)
+    moved = {}
+    for slot, p in base.items():
+        moved[slot] = tools.scores(model, graph, base | {slot: p.flip(0)})
+        assert not torch.allclose(moved[slot], before), slot
+    kinds = ["aggregate", "convolve", "activation"]
+    for kind in kinds:
+        alike = [scores for slot, scores in moved.items() if slot.endswith(kind)]
+        assert len(alike) == (2 if space.tie_sides else 4)
+        for k, scores in enumerate(alike):
+            assert not any(torch.allclose(scores, other) for other in alike[:k]), kind
+
+
+def test_layer_two_alone_decides_what_layer_two_does(tools, space, graph):
+    """With layer 1 and 2 one-hot on different candidates, the derived model of that pair is computed."""
+    chosen = tools.choices(space, "lightgcn")
+    for slot in chosen:
+        if slot.startswith("layer2/") and slot.endswith("aggregate"):
+            chosen[slot] = "mean"
+    swapped = {
+        slot: chosen[slot.replace("layer1", "layer0").replace("layer2", "layer1").replace("layer0", "layer2")]
+        for slot in chosen
+    }
+    supernet = tools.model_of(space, graph)
+    for design in (chosen, swapped):
+        expected = tools.scores(derived_from(tools, supernet, graph, design), graph)
+        torch.testing.assert_close(tools.scores(supernet, graph, tools.one_hot(space, design)), expected)
+    other = tools.scores(derived_from(tools, supernet, graph, swapped), graph)
+    assert not torch.allclose(other, tools.scores(derived_from(tools, supernet, graph, chosen), graph))
+
+
+def test_tied_sides_share_alphas_not_weights(tools, space, graph):
+    model = tools.model_of(space, graph)
+    shared = [slot for slot in model.alphas if "/user/" not in slot and "/item/" not in slot]
+    assert len(shared) == (3 * 2 + 2 if space.tie_sides else 2)
+    user, item = (dict(model.layers[0][side].named_parameters()) for side in ("user", "item"))
+    assert user.keys() == item.keys()
+    assert not {id(p) for p in user.values()} & {id(p) for p in item.values()}
+
+
+def test_relabelling_nodes_relabels_the_output(tools, space, graph):
+    model, mixture = tools.model_of(space, graph), tools.inside(space)
+    vectors = model(graph, mixture)
+    generator = torch.Generator().manual_seed(4)
+    new = {side: torch.randperm(graph.nodes[side], generator=generator) for side in ("user", "item")}
+    relation = graph.into("user")[0].relation
+    pairs = Pairs(new["user"][relation.row], new["item"][relation.index])
+    relabelled = build_graph(pairs, graph.nodes["user"], graph.nodes["item"])
+    for side, feature in model.features.items():
+        weight = feature.candidates["id"].weight
+        weight.data = torch.empty_like(weight).index_copy(0, new[side], weight.data)
+    moved = model(relabelled, mixture)
+    torch.testing.assert_close(moved.user[new["user"]], vectors.user, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(moved.item[new["item"]], vectors.item, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(moved.user, vectors.user)
+
+
+def test_the_same_generator_gives_the_same_weights(tools, space, graph):
+    one, two, three = (tools.model_of(space, graph, seed) for seed in (0, 0, 1))
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(one.weights()[0], three.weights()[0])
+    for alpha in one.alphas.values():
+        alpha.data += 1
+    one.reset_parameters(torch.Generator().manual_seed(0))
+    two.reset_parameters(torch.Generator().manual_seed(0))
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert all(bool((alpha == 0).all()) for alpha in one.alphas.values())
+
+
+def test_a_model_reads_any_graph(tools, space, graph):
+    """The graph is given to `forward`, so a model can refit on more edges than it was searched on."""
+    model, mixture = tools.model_of(space, graph), tools.inside(space)
+    more = build_graph(Pairs(torch.tensor([6, 0]), torch.tensor([5, 0])), *graph.nodes.values())
+    before = tools.scores(model, graph, mixture)
+    assert not torch.allclose(tools.scores(model, more, mixture), before)
+    assert torch.equal(tools.scores(model, graph, mixture), before)
+
+
+def test_dropout_keeps_the_mean_and_is_drawn_from_its_generator(graph, tools, space):
+    x = torch.ones(2000, 10)
+    out = Dropout(0.25, torch.Generator().manual_seed(0))(x)
+    assert out.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+    assert out.mean().item() == pytest.approx(1.0, abs=0.02)
+    model, mixture = tools.model_of(space, graph), tools.inside(space)
+    drop = [model(graph, mixture, Dropout(0.5, torch.Generator().manual_seed(s))).user for s in (0, 0, 1)]
+    assert torch.equal(drop[0], drop[1])
+    assert not torch.allclose(drop[0], drop[2])
