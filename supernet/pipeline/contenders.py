@@ -126,9 +126,11 @@ def tuned(
         return Contender(name, space, recipe, "the run's recipe, untuned")
     study = f"{name}-{space.fingerprint()}-{settings.sampler}"
     best = tune(partial(_objective, bench, space, seed), recipe, settings, study, journal, seed)
-    log.info("%s: best of %d trials (%d pruned) valid %.4f: %s", name, best.finished + best.pruned, best.pruned,
-             best.score, {key: getattr(best.recipe, key) for key in settings.space})  # fmt: skip
-    note = f"tuned: {best.finished + best.pruned} {settings.sampler} trials"
+    trials, values = best.finished + best.pruned, {key: getattr(best.recipe, key) for key in settings.space}
+    log.info(
+        "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
+    )
+    note = f"tuned: {trials} {settings.sampler} trials"
     return Contender(name, space, best.recipe, note, best)
 
 

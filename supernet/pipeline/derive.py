@@ -70,8 +70,8 @@ def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> O
             for seed in seeds:
                 trained = bench.retrain(contender, seed)
                 outcomes[contender.name].append(trained)
-                log.info("%s seed %d: %s", contender.name, seed, trained.failure or
-                         f"{trained.epochs} epochs, valid {trained.valid:.4f}, {trained.seconds:.1f} s")  # fmt: skip
+                done = f"{trained.epochs} epochs, valid {trained.valid:.4f}, {trained.seconds:.1f} s"
+                log.info("%s seed %d: %s", contender.name, seed, trained.failure or done)
                 progress.advance()
                 progress.status(f"{contender.name} seed {seed}")
     for name in bench.derive.baselines:

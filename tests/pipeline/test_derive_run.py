@@ -1,0 +1,149 @@
+"""derive.py as a process: result files, honesty of the table, tuning that survives a kill."""
+
+import json
+import shutil
+
+import optuna
+import pyarrow.parquet as pq
+import pytest
+
+from supernet.config import load_train_config
+from supernet.pipeline.stages import load_data
+
+from .conftest import command
+
+SMALL = ["tuning.trials=3", "runtime.threads=1", "random_genotypes=2", "seeds=[0,1]", "top=20",
+         "baselines=[pop,item_knn,mf,lightgcn,ngcf]"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def derived(finished, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("derived") / "run"
+    shutil.copytree(finished, folder)
+    result = command("derive.py", f"run={folder}", *SMALL)
+    assert result.returncode == 0, result.stderr
+    return folder, result
+
+
+def test_metrics_have_every_model_metric_and_seed(derived):
+    report = json.loads((derived[0] / "metrics.json").read_text())
+    assert list(report["models"]) == [
+        "derived",
+        "pop",
+        "item_knn",
+        "mf",
+        "lightgcn",
+        "ngcf",
+        "random (mean of 2)",
+    ]
+    for name, model in report["models"].items():
+        for metric in ("recall", "precision", "ndcg", "hit_rate", "mrr", "map", "coverage"):
+            for k in (10, 20):
+                values = model["metrics"][f"{metric}@{k}"]
+                assert len(values) == (1 if name in ("pop", "item_knn") else 2)
+                assert all(0 <= value <= 1 for value in values)
+    assert report["models"]["ngcf"]["recipe"] == report["models"]["lightgcn"]["recipe"]
+    assert "lightgcn's recipe" in report["models"]["ngcf"]["note"]
+    assert (
+        report["models"]["derived"]["note"] == report["models"]["lightgcn"]["note"] == "tuned: 3 tpe trials"
+    )
+
+
+def test_the_verdict_follows_the_numbers(derived):
+    report = json.loads((derived[0] / "metrics.json").read_text())
+    mean = {
+        n: sum(m["metrics"]["ndcg@20"]) / len(m["metrics"]["ndcg@20"]) for n, m in report["models"].items()
+    }
+    wins = all(mean["derived"] >= value for value in mean.values())
+    assert report["derived_wins"] == wins
+    assert ("does NOT win" in report["verdict"]) == (not wins)
+    table = (derived[0] / "results.md").read_text()
+    assert report["verdict"].split(":")[0] in table
+
+
+def test_per_user_values_average_to_the_table(derived):
+    report = json.loads((derived[0] / "metrics.json").read_text())
+    table = pq.read_table(derived[0] / "per_user.parquet").to_pylist()
+    for name in ("derived", "pop", "lightgcn"):
+        values = [row["ndcg@20"] for row in table if row["model"] == name and row["seed"] == 0]
+        assert sum(values) / len(values) == pytest.approx(report["models"][name]["metrics"]["ndcg@20"][0])
+
+
+def test_recommendations_are_titles_and_nothing_known(derived):
+    rows = pq.read_table(derived[0] / "recommendations.parquet").to_pylist()
+    data = load_data(load_train_config(derived[0]))
+    known = data.pairs(["train", "alpha", "valid"])
+    seen = {(data.user_ids[u], data.item_ids[i]) for u, i in zip(*map(list, known), strict=True)}
+    assert {row["user"] for row in rows} == set(data.user_ids)
+    for row in rows:
+        assert row["title"] == f"The Item No. {row['item'].removeprefix('i-')}"
+        assert (row["user"], row["item"]) not in seen
+        assert 1 <= row["rank"] <= 20
+
+
+def test_the_table_and_the_folder_are_printed(derived):
+    folder, result = derived
+    assert result.stdout.splitlines()[-1] == f"run folder: {folder}"
+    assert "The Item No." in result.stdout
+    for name in ("derived", "lightgcn", "random (mean of 2)"):
+        assert name in result.stdout
+
+
+def test_a_tuning_that_was_killed_goes_on(derived, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    few = [*SMALL, "baselines=[lightgcn]", "random_genotypes=0", "seeds=[0]"]
+    assert command("derive.py", f"run={folder}", *few, "tuning.trials=2").returncode == 0
+    _start_trial_and_die(folder / "tuning.journal")
+    result = command("derive.py", f"run={folder}", *few, "tuning.trials=3")
+    assert result.returncode == 0, result.stderr
+    for study in _studies(folder / "tuning.journal"):
+        states = [trial.state.name for trial in study.trials]
+        assert states.count("COMPLETE") + states.count("PRUNED") == 3
+        assert "RUNNING" not in states
+
+
+def _studies(journal):
+    backend = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+    names = optuna.get_all_study_names(backend)
+    return [optuna.load_study(study_name=name, storage=backend) for name in names]
+
+
+def _start_trial_and_die(journal):
+    for study in _studies(journal):
+        study.ask()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ([], ["run is missing"]),
+        (["run=nowhere"], ["nowhere", "train.py printed"]),
+        (["run={finished}", "baselines=[lightgnn]"], ["lightgnn", "lightgcn"]),
+        (["run={finished}", "baselines=[full]"], ["full", "open slots"]),
+        (["run={finished}", "tuning.space.depth={choices:[1]}"], ["depth", "dropout"]),
+        (["run={finished}", "seeds=[1,1]"], ["seeds"]),
+    ],
+    ids=["no run", "no folder", "unknown baseline", "open baseline", "unknown field", "equal seeds"],
+)
+def test_wrong_input_is_one_message_and_exit_code_2(overrides, words, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    result = command("derive.py", *(o.replace("{finished}", str(folder)) for o in overrides), cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert not (folder / "metrics.json").exists()
+
+
+def test_an_edited_genotype_is_refused(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    path = folder / "genotype.json"
+    raw = json.loads(path.read_text())
+    raw["choices"]["readout"] = "sum" if raw["choices"]["readout"] != "sum" else "mean"
+    path.write_text(json.dumps(raw))
+    result = command("derive.py", f"run={folder}")
+    assert result.returncode == 2
+    assert "hash" in result.stderr

@@ -1,0 +1,153 @@
+"""train.py as a process: what a run folder holds, and that killing and resuming changes nothing."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from supernet.space import Genotype
+
+from .conftest import ROOT, command, data_of
+
+
+def test_a_run_folder_holds_everything(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names >= {"config.yaml", "versions.json", "train.log", "tensorboard", "checkpoint.pt", "genotype.json",
+                     "genotype.png", "genotype.svg", "mixture.png"}  # fmt: skip
+    assert not [name for name in names if name.startswith(".")], "a temporary file was left behind"
+    assert json.loads((finished / "versions.json").read_text())["torch"] == torch.__version__
+
+
+def test_the_genotype_says_where_it_comes_from(finished):
+    genotype = Genotype.load(finished / "genotype.json")
+    assert genotype.seed == 0
+    assert genotype.metrics["valid/ndcg@20"] > 0
+    for slot, weights in genotype.mixture.items():
+        assert sum(weights.values()) == pytest.approx(1, abs=1e-5)
+        assert genotype.choices[slot] == max(weights, key=weights.get)
+
+
+def test_tensorboard_has_both_levels_and_every_mixture(finished):
+    events = EventAccumulator(str(finished / "tensorboard"))
+    events.Reload()
+    tags = events.Tags()
+    scalars = set(tags["scalars"])
+    assert scalars >= {"loss/train", "loss/alpha", "valid/ndcg@20", "search/entropy", "search/temperature",
+                       "time/seconds_per_step"}  # fmt: skip
+    assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4]
+    genotype = Genotype.load(finished / "genotype.json")
+    for slot, weights in genotype.mixture.items():
+        assert f"alpha_gradient/{slot}" in scalars
+        for name, weight in weights.items():
+            assert events.Scalars(f"mixture/{slot}/{name}")[-1].value == pytest.approx(weight, abs=1e-6)
+    assert len(tags["images"]) == 2
+
+
+@pytest.mark.parametrize("epoch", [0, 2], ids=["in the first epoch", "later"])
+def test_killing_and_resuming_equals_never_stopping(finished, clicks, small, tmp_path, epoch):
+    folder = tmp_path / "killed"
+    overrides = [*data_of(clicks), *small, f"run={folder}", "search.checkpoint_every=1"]
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *overrides],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        _wait_for_epoch(folder / "checkpoint.pt", epoch, process)
+        process.send_signal(signal.SIGKILL)
+    assert not (folder / "genotype.json").exists(), (
+        "the run ended before it was killed: the test shows nothing"
+    )
+    result = command("train.py", f"resume={folder}")
+    assert result.returncode == 0, result.stderr
+    assert "going on at epoch" in result.stderr
+    ours, theirs = (torch.load(f / "checkpoint.pt", weights_only=True) for f in (folder, finished))
+    assert ours["model"].keys() == theirs["model"].keys()
+    for name, tensor in theirs["model"].items():
+        assert torch.equal(ours["model"][name], tensor), name
+    for name in ("train_loss", "alpha_loss", "score", "mixture"):
+        assert [record[name] for record in ours["history"]] == [record[name] for record in theirs["history"]]
+    assert (
+        Genotype.load(folder / "genotype.json").choices == Genotype.load(finished / "genotype.json").choices
+    )
+
+
+def _wait_for_epoch(path, epoch, process):
+    for _ in range(6000):
+        if path.exists() and torch.load(path, weights_only=True)["epoch"] >= epoch:
+            return
+        assert process.poll() is None, "the run ended before it was killed"
+        time.sleep(0.005)
+    raise AssertionError("no checkpoint after 30 s")
+
+
+def test_a_damaged_checkpoint_is_one_message(finished, tmp_path):
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for name in ("config.yaml", "checkpoint.pt"):
+        (folder / name).write_bytes((finished / name).read_bytes())
+    (folder / "checkpoint.pt").write_bytes(b"nothing of use")
+    result = command("train.py", f"resume={folder}")
+    assert result.returncode == 2
+    assert "cannot go on from this checkpoint" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["search.epocs=3"], ["did you mean epochs", "checkpoint_every"]),
+        (["space=smal"], ["Available options in 'space'", "small"]),
+        (["data=table", "data.path=missing.csv"], ["missing.csv", "no such file"]),
+        (["space=lightgcn"], ["nothing to search", "space=small"]),
+        (["space.aggregate=[sym,foo]"], ["layer1/user/interactions/aggregate", "'foo'", "attention"]),
+        (["runtime.device=cuda:99"], ["cuda:99", "auto"]),
+        (["resume=nowhere"], ["nowhere", "not a run folder"]),
+    ],
+    ids=lambda value: value[0],
+)
+def test_wrong_input_is_one_message_and_exit_code_2(overrides, words, tmp_path):
+    result = command("train.py", *overrides, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+    assert not list(tmp_path.iterdir()), "something was half-written"
+
+
+def test_bad_rows_name_file_line_field_and_value(tmp_path):
+    path = tmp_path / "clicks.csv"
+    path.write_text("user,item,stars\na,x,5\nb,y,many\n", encoding="utf-8")
+    result = command("train.py", "data=table", f"data.path={path}", "data.rating=stars", cwd=tmp_path)
+    assert result.returncode == 2
+    for word in (str(path), "line 3", "stars", "many"):
+        assert word in result.stderr
+
+
+def test_a_run_folder_in_use_is_not_overwritten(finished):
+    before = (finished / "genotype.json").read_bytes()
+    result = command("train.py", f"run={finished}")
+    assert result.returncode == 2
+    assert "not empty" in result.stderr
+    assert (finished / "genotype.json").read_bytes() == before
+
+
+def test_multirun_makes_one_run_for_each_seed(clicks, small, tmp_path):
+    overrides = [*data_of(clicks), *small, "search.epochs=1", "search.warmup=0"]
+    result = command("train.py", "-m", *overrides, "seed=0,1", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    folders = [
+        line.removeprefix("run folder: ") for line in result.stdout.splitlines() if "run folder" in line
+    ]
+    assert sorted(Genotype.load(tmp_path / f / "genotype.json").seed for f in folders) == [0, 1]
+
+
+def test_help_names_groups_and_examples():
+    result = command("train.py", "--help")
+    assert result.returncode == 0
+    for word in ("data=lightgcn", "space: ", "resume=", "temperature_start"):
+        assert word in result.stdout

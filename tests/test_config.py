@@ -1,0 +1,114 @@
+"""Every option of every group composes; wrong keys, types and names fail before anything runs."""
+
+import re
+from pathlib import Path
+
+import hydra
+import pytest
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from supernet.config import (
+    SCHEMAS,
+    conf_folder,
+    load_space,
+    load_train_config,
+    register_schemas,
+    typed,
+    validate,
+    validate_derive,
+)
+from supernet.pipeline.stages import space_of
+from supernet.runtime import InputError
+
+OPTIONS = sorted(
+    (path.parent.name, path.stem) for path in conf_folder().glob("*/*.yaml") if path.parent.name != "tuning"
+)
+TUNING = sorted(path.stem for path in (conf_folder() / "tuning").glob("*.yaml"))
+NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla"}
+
+
+def compose(name, *overrides):
+    register_schemas()
+    with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+        return hydra.compose(name, overrides=list(overrides))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=["=".join(pair) for pair in OPTIONS])
+def test_every_option_composes_and_validates(group, option):
+    extra = ["data.path=somewhere"] if option in NEEDS_PATH else []
+    config = typed(compose("train", f"{'+' if group == 'experiment' else ''}{group}={option}", *extra))
+    validate(config)
+    space_of(config.space)
+
+
+@pytest.mark.parametrize("option", TUNING)
+def test_every_tuning_composes(option):
+    validate_derive(typed(compose("derive", f"tuning={option}", "run=somewhere")))
+
+
+def test_every_group_has_options():
+    assert {group for group, _ in OPTIONS} >= SCHEMAS.keys() - {"tuning"}
+
+
+def test_lightgcn_folders_keep_their_given_parts_unless_told_otherwise():
+    assert compose("train", "data=lightgcn", "data.path=x").split.method == "given"
+    assert compose("train", "data=lightgcn", "data.path=x", "split=ratio").split.method == "ratio"
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["search.epocs=3", "foo=1", "search.epochs=many", "training.lr=[1]", "space=smal", "data.rating=stars"],
+)
+def test_wrong_keys_types_and_options_do_not_compose(override):
+    with pytest.raises((HydraException, OmegaConfBaseException)):
+        compose("train", override)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: softmax, bpr, bce"),
+        ("search.relaxation=hard", "search.relaxation: unknown name 'hard'"),
+        ("search.order=third", "search.order: unknown name 'third'"),
+        ("split.method=half", "split.method: unknown name 'half'"),
+        ("data.reader=ml", "data.reader: unknown name 'ml'"),
+        ("ops.backend=fast", "ops.backend: unknown name 'fast'"),
+        ("eval.metric=ndcg@7", "eval.metric: unknown name 'ndcg@7'"),
+        ("search.epochs=0", "search.epochs must be more than 0, found 0"),
+        ("training.lr=-1", "training.lr must be more than 0, found -1"),
+        ("training.dropout=1.0", "training.dropout must lie in [0, 1), found 1.0"),
+        ("loss.negatives=0", "softmax needs negatives"),
+    ],
+)
+def test_names_and_ranges_are_checked(override, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        validate(typed(compose("train", override)))
+
+
+def test_a_saved_config_reads_back_as_it_was(tmp_path):
+    config = compose("train", "space=full", "loss=bpr", "search.epochs=7", "split=leave_last")
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    assert load_train_config(tmp_path) == typed(config)
+
+
+def test_a_damaged_saved_config_is_an_input_error(tmp_path):
+    (tmp_path / "config.yaml").write_text("seed: many\n", encoding="utf-8")
+    with pytest.raises(InputError, match="not a config of this release"):
+        load_train_config(tmp_path)
+
+
+def test_presets_fix_every_slot_and_searches_do_not():
+    names = [path.stem for path in (conf_folder() / "space").glob("*.yaml")]
+    open_spaces = {name for name in names if space_of(load_space(name)).choices()}
+    assert open_spaces == {"small", "full"}
+
+
+def test_an_unknown_preset_lists_the_others():
+    with pytest.raises(InputError, match=r"unknown name 'lightgnn'; choose from: .*lightgcn"):
+        load_space("lightgnn")
+
+
+def test_the_tree_is_where_the_checkout_has_it():
+    assert conf_folder() == Path(__file__).resolve().parents[1] / "conf"
