@@ -61,26 +61,24 @@ def shared_negatives(count: int, n_items: int, generator: torch.Generator) -> Te
 
 
 def unseen_negatives(
-    users: Tensor, seen: UserItems, n_items: int, count: int, generator: torch.Generator, tries: int = 4
+    users: Tensor, seen: UserItems, n_items: int, count: int, generator: torch.Generator
 ) -> Tensor:
-    """`count` items a user, drawn uniformly; those the user has seen are drawn again, up to `tries` times.
+    """`count` items a user, drawn uniformly from those the user has not seen; from all, where none is left.
 
+    Exact for any density: a rank among the unseen items is drawn, and turned into that item by a search.
     Shapes: users (B,) -> (B, count) int64.
     """
-    keys = seen_keys(seen, n_items)
-    drawn = torch.randint(n_items, (users.numel(), count), generator=generator).to(users.device)
-    for _ in range(tries):
-        wanted = users.unsqueeze(1) * n_items + drawn
-        place = torch.searchsorted(keys, wanted).clamp(max=keys.numel() - 1)
-        hit = keys[place] == wanted
-        if not bool(hit.any()):
-            break
-        fresh = torch.randint(n_items, (int(hit.sum()),), generator=generator).to(users.device)
-        drawn[hit] = fresh
-    return drawn
+    free = (n_items - seen.counts[users]).unsqueeze(1)
+    limit = torch.where(free > 0, free, n_items)
+    share = torch.rand(users.numel(), count, generator=generator, dtype=torch.float64).to(users.device)
+    rank = torch.minimum((share * limit).long(), limit - 1)
+    wanted = users.unsqueeze(1) * (n_items + 1) + rank
+    passed = torch.searchsorted(_unseen_before(seen, n_items), wanted, right=True)
+    return torch.where(free > 0, rank + passed - seen.ptr[users].unsqueeze(1), rank)
 
 
-def seen_keys(seen: UserItems, n_items: int) -> Tensor:
-    """user · N_items + item of every pair, ascending, (E,) int64."""
-    users = torch.repeat_interleave(torch.arange(seen.ptr.numel() - 1, device=seen.ptr.device), seen.counts)
-    return users * n_items + seen.items
+def _unseen_before(seen: UserItems, n_items: int) -> Tensor:
+    """user · (N_items + 1) + how many lower items the user has not seen, of every pair, ascending, (E,)."""
+    rows = torch.repeat_interleave(seen.counts)
+    position = torch.arange(rows.numel(), device=rows.device) - seen.ptr[rows]
+    return rows * (n_items + 1) + seen.items - position

@@ -35,7 +35,8 @@ def layer(name, A, x, source, w):
     if name == "gcn":
         return F.relu(sym(A, source, x, w) @ w["convolve.weight"])
     if name == "graphsage":
-        return F.relu(torch.cat([x, mean(A, source, x, w)], 1) @ torch.cat([w["convolve.own"], w["convolve.neighbours"]]))  # fmt: skip
+        both = torch.cat([w["convolve.own"], w["convolve.neighbours"]])
+        return F.relu(torch.cat([x, mean(A, source, x, w)], dim=1) @ both)
     if name == "gat":
         return F.elu(attend(A, source, x, w) @ w["convolve.weight"])
     if name == "ngcf":
