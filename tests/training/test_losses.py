@@ -1,0 +1,172 @@
+"""Losses against loops over pairs that a reader can trust at sight, value and gradient."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ops.mixture import ScoreMixture
+from supernet.data.sampling import Batch
+from supernet.model.recommender import Vectors
+from supernet.training.fit import training_loss
+from supernet.training.losses import LOSSES, batch_loss, draw_negatives
+from supernet.training.recipe import Recipe
+
+USERS = torch.tensor([0, 1, 1, 3])
+ITEMS = torch.tensor([2, 0, 2, 4])  # item 2 twice: it is no negative of itself
+SHARED = torch.tensor([4, 1, 1])
+EACH = torch.tensor([[1, 3], [4, 1], [0, 0], [2, 5]])
+
+
+def softmax(s, batch, recipe):
+    """Minus log of the share of the own item among itself and its negatives."""
+    total = 0.0
+    for b, (user, item) in enumerate(zip(batch.users, batch.items, strict=True)):
+        others = [j for c, j in enumerate(batch.items) if recipe.in_batch and c != b]
+        pool = [j for j in (*others, *batch.negatives) if j != item]
+        own = torch.exp(s(user, item) / recipe.temperature)
+        total -= torch.log(own / (own + sum(torch.exp(s(user, j) / recipe.temperature) for j in pool)))
+    return total / len(batch.users)
+
+
+def bpr(s, batch, recipe):
+    terms = [
+        torch.log(1 + torch.exp(s(u, j) - s(u, i))) for u, i, row in zip(*batch, strict=True) for j in row
+    ]
+    return sum(terms) / len(terms)
+
+
+def bce(s, batch, recipe):
+    total = 0.0
+    for u, i, row in zip(*batch, strict=True):
+        total -= torch.log(torch.sigmoid(s(u, i)))
+        total -= sum(torch.log(1 - torch.sigmoid(s(u, j))) for j in row) / len(row)
+    return total / len(batch.users)
+
+
+NAIVE = {"softmax": softmax, "bpr": bpr, "bce": bce}
+
+CASES = {
+    "in-batch": (Recipe(), torch.zeros(0, dtype=torch.long)),
+    "in-batch and shared": (Recipe(temperature=0.5), SHARED),
+    "shared alone": (Recipe(in_batch=False), SHARED),
+    "bpr": (Recipe(loss="bpr"), EACH),
+    "bce": (Recipe(loss="bce"), EACH),
+}
+
+
+class Scored:
+    """As much of a model as a loss reads."""
+
+    def __init__(self, *names, dim=3):
+        self.score = ScoreMixture(names, dim)
+        for k, weight in enumerate(self.score.parameters()):
+            weight.data = torch.randn(weight.shape, generator=torch.Generator().manual_seed(k))
+
+
+@pytest.fixture
+def vectors():
+    generator = torch.Generator().manual_seed(0)
+    return Vectors(*(torch.randn(n, 3, generator=generator).requires_grad_() for n in (4, 6)))
+
+
+def test_every_loss_has_a_naive_formula():
+    assert set(NAIVE) == set(LOSSES)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+@pytest.mark.parametrize("case", list(CASES))
+def test_is_the_naive_formula(case, similarity, vectors):
+    recipe, negatives = CASES[case]
+    recipe = replace(recipe, similarity=similarity)
+    batch = Batch(USERS, ITEMS, negatives)
+
+    def s(u, j):
+        dot = vectors.user[u] @ vectors.item[j]
+        return dot if similarity == "score" else dot / (vectors.user[u].norm() * vectors.item[j].norm())
+
+    actual, expected = batch_loss(Scored("dot"), vectors, batch, recipe), NAIVE[recipe.loss](s, batch, recipe)
+    torch.testing.assert_close(actual, expected)
+    got, wanted = (torch.autograd.grad(loss, vectors) for loss in (actual, expected))
+    for a, b in zip(got, wanted, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+        assert bool(a.any())
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_a_mixture_of_scores_is_trained_through(case, vectors):
+    """mlp reads the vectors as they are, whatever the similarity."""
+    recipe, negatives = CASES[case]
+    model, batch = Scored("dot", "mlp"), Batch(USERS, ITEMS, negatives)
+    p = torch.tensor([0.3, 0.7], requires_grad=True)
+
+    def s(u, j):
+        users, items = vectors.user[u].unsqueeze(0), vectors.item[j].unsqueeze(0)
+        candidates = zip(p, model.score.candidates.values(), strict=True)
+        return sum(q * score(users, items)[0, 0] for q, score in candidates)
+
+    actual = batch_loss(model, vectors, batch, recipe, {"score": p})
+    expected = NAIVE[recipe.loss](s, batch, recipe)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    a, b = (torch.autograd.grad(loss, p)[0] for loss in (actual, expected))
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_softmax_of_equal_scores_counts_the_candidates():
+    """Three others in the batch, one of them the same item for two of the pairs."""
+    same = Vectors(torch.ones(4, 3), torch.ones(6, 3))
+    loss = batch_loss(Scored("dot"), same, Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long)), Recipe())
+    assert loss.item() == pytest.approx((2 * math.log(3) + 2 * math.log(4)) / 4)
+
+
+def test_softmax_without_negatives_is_refused(vectors):
+    none = Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long))
+    with pytest.raises(ValueError, match=r"set loss.in_batch=true or loss.negatives above 0"):
+        batch_loss(Scored("dot"), vectors, none, Recipe(in_batch=False))
+
+
+@pytest.mark.parametrize("case", list(CASES))
+@pytest.mark.parametrize("scale", [-300.0, 300.0])
+def test_losses_and_gradients_stay_finite(case, scale):
+    """Scores of ±300 overflow a naive exp."""
+    recipe, negatives = CASES[case]
+    far = Vectors(torch.full((4, 1), scale, requires_grad=True), torch.ones(6, 1, requires_grad=True))
+    far.item.data[::2] = -1
+    loss = batch_loss(Scored("dot"), far, Batch(USERS, ITEMS, negatives), replace(recipe, similarity="score"))
+    assert bool(loss.isfinite())
+    assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, far))
+
+
+def test_the_l2_term_is_the_mean_squared_norm_of_the_rows_of_the_batch(tiny):
+    model, batch = tiny.model(), Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long))
+    u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
+    term = sum(u[k] @ u[k] for k in USERS) / 4 + sum(i[k] @ i[k] for k in ITEMS) / 4
+    plain, with_l2 = (training_loss(model, tiny.graph, batch, Recipe(l2=l2)) for l2 in (0.0, 10.0))
+    torch.testing.assert_close(with_l2 - plain, 10 * term)
+    torch.testing.assert_close(plain, batch_loss(model, model(tiny.graph), batch, Recipe()))
+    a, b = torch.autograd.grad(with_l2 - plain, [u, i]), torch.autograd.grad(10 * term, [u, i])
+    torch.testing.assert_close(a[0], b[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(a[1], b[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shape"),
+    [
+        (Recipe(), (0,)),
+        (Recipe(negatives=5), (5,)),
+        (Recipe(loss="bpr"), (4, 1)),
+        (Recipe(loss="bce", negatives=3), (4, 3)),
+    ],
+)
+def test_the_negatives_a_loss_needs(tiny, recipe, shape):
+    drawn = draw_negatives(USERS, tiny.seen, 10, recipe, torch.Generator().manual_seed(0))
+    assert drawn.shape == shape
+    assert drawn.dtype == torch.int64
+
+
+def test_cosines_of_zero_vectors_are_zero_not_nan():
+    zero = Vectors(torch.zeros(4, 3).requires_grad_(), torch.zeros(6, 3).requires_grad_())
+    loss = batch_loss(Scored("dot"), zero, Batch(USERS, ITEMS, SHARED), Recipe())
+    assert bool(loss.isfinite())
+    assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, zero))
