@@ -303,7 +303,6 @@ def validate(config: TrainConfig) -> None:
     _known("loss.similarity", config.loss.similarity, ("cosine", "score"))
     _known("search.relaxation", config.search.relaxation, RELAXATIONS)
     _known("search.order", config.search.order, HYPERGRADIENTS)
-    _known("search.alpha_objective", config.search.alpha_objective, ("ranking", "training"))
     _known("search.select", config.search.select, SELECTIONS)
     _known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
     _metric("eval.metric", config.eval.metric, config.eval.ks)

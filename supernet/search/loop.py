@@ -18,10 +18,10 @@ from supernet.data.sampling import Batches
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.objective import AlphaObjective
 from supernet.search.relaxations import entropy, mix, temperature_at
 from supernet.search.settings import SearchSettings
 from supernet.training.fit import adam, draw_batch, finite, training_loss
+from supernet.training.losses import batch_loss
 from supernet.training.recipe import Recipe
 
 
@@ -72,9 +72,7 @@ class Search:
         self.held_out = Batches(data.parts["alpha"], settings.alpha_batch_size, alpha_generator)
         self.weight_optimiser = adam(model.weights(), recipe.lr)
         self.alphas = list(model.alphas.values())
-        self.objective = AlphaObjective(settings.alpha_objective, recipe)
-        learnt = [*self.alphas, *self.objective.parameters()]
-        self.alpha_optimiser = torch.optim.Adam(learnt, lr=settings.alpha_lr, betas=(0.5, 0.999))
+        self.alpha_optimiser = torch.optim.Adam(self.alphas, lr=settings.alpha_lr, betas=(0.5, 0.999))
         self.epoch, self.step = 0, 0
         self.sums = _Sums(list(model.alphas))
         self.history: list[dict[str, Any]] = []
@@ -150,19 +148,19 @@ class Search:
 
         def alpha_loss() -> Tensor:
             mixture = self.mixture(detach=False)
-            return self.objective(self.model, self.graph, batch, mixture)
+            return batch_loss(self.model, self.model(self.graph, mixture), batch, self.recipe, mixture)
 
         def train_loss() -> Tensor:
             return self._train_loss(self.mixture(detach=False))
 
         method = HYPERGRADIENTS[self.settings.order]
-        learnt = [*self.alphas, *self.objective.parameters()]
-        gradients, loss = method(learnt, self.model.weights(), train_loss, alpha_loss, self.recipe.lr)
-        for parameter, gradient in zip(learnt, gradients, strict=True):
-            parameter.grad = gradient
+        gradients, loss = method(self.alphas, self.model.weights(), train_loss, alpha_loss, self.recipe.lr)
+        for alpha, gradient in zip(self.alphas, gradients, strict=True):
+            alpha.grad = gradient
         self.alpha_optimiser.step()
-        self.alpha_optimiser.zero_grad(set_to_none=True)
-        self.sums.add_alpha(loss, gradients[: len(self.alphas)])
+        for alpha in self.alphas:
+            alpha.grad = None
+        self.sums.add_alpha(loss, gradients)
 
     def _train_loss(self, mixture: dict[str, Tensor]) -> Tensor:
         batch = draw_batch(self.train, self.seen, self.graph.nodes[ITEM], self.recipe, self.generator)
@@ -194,7 +192,6 @@ class Search:
             "model": self.model.state_dict(),
             "weight_optimiser": self.weight_optimiser.state_dict(),
             "alpha_optimiser": self.alpha_optimiser.state_dict(),
-            "objective": self.objective.state_dict(),
             "train": self.train.state_dict(),
             "held_out": self.held_out.state_dict(),
             "epoch": self.epoch,
@@ -208,7 +205,6 @@ class Search:
         self.model.load_state_dict(state["model"])
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
-        self.objective.load_state_dict(state["objective"])
         self.train.load_state_dict(state["train"])
         self.held_out.load_state_dict(state["held_out"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])

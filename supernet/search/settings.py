@@ -15,10 +15,7 @@ class SearchSettings:
     hypergradient, by
     name. alpha_lr: of Adam on the alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight
     steps for each
-    alpha step. alpha_objective: "ranking" judges the alphas by the scores that will rank, at a temperature
-    of its own that
-    is learnt on the alpha part; "training" by the loss that trains the weights. select: selection rule.
-    checkpoint_every: weight steps between checkpoints, beside the one
+    alpha step. select: selection rule. checkpoint_every: weight steps between checkpoints, beside the one
     that ends an
     epoch (0: none).
     """
@@ -32,6 +29,5 @@ class SearchSettings:
     alpha_lr: float = 0.03
     alpha_batch_size: int = 2048
     alpha_every: int = 1
-    alpha_objective: str = "ranking"
     select: str = "argmax"
     checkpoint_every: int = 0

@@ -23,15 +23,9 @@ LOSSES: Registry[Loss] = Registry("loss")
 
 
 def batch_loss(
-    model: Recommender,
-    vectors: Vectors,
-    batch: Batch,
-    recipe: Recipe,
-    weights: Weights | None = None,
-    scale: Tensor | None = None,
+    model: Recommender, vectors: Vectors, batch: Batch, recipe: Recipe, weights: Weights | None = None
 ) -> Tensor:
-    """The recipe's loss of a batch, given the vectors of all nodes; a scalar. `scale` (one number)
-    multiplies scores.
+    """The recipe's loss of a batch, given the vectors of all nodes; a scalar.
 
     With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
     input
@@ -42,20 +36,14 @@ def batch_loss(
     negatives = F.embedding(batch.negatives, vectors.item)
     if recipe.similarity == "cosine" and "mlp" not in model.score.candidates:
         users, items, negatives = (F.normalize(x, dim=-1) for x in (users, items, negatives))
-    score = partial(_score, model.score, None if weights is None else weights.get("score"), scale)
+    score = partial(_score, model.score, None if weights is None else weights.get("score"))
     return LOSSES[recipe.loss](score, users, items, negatives, batch, recipe)
 
 
 def _score(
-    score: ScoreMixture,
-    p: Tensor | None,
-    scale: Tensor | None,
-    users: Tensor,
-    items: Tensor,
-    pairs: bool = False,
+    score: ScoreMixture, p: Tensor | None, users: Tensor, items: Tensor, pairs: bool = False
 ) -> Tensor:
-    value: Tensor = score(users, items, p, pairs)
-    return value if scale is None else value * scale
+    return score(users, items, p, pairs)
 
 
 def draw_negatives(
