@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
-from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, space_of, validator
+from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, space_of, train_model
 from supernet.runtime import InputError
 from supernet.space import Genotype, SearchSpace
 from supernet.training.fit import Fit, Watch, fit
@@ -65,13 +65,7 @@ class Bench:
     ) -> tuple[Recommender, Fit]:
         """Train on train, stop by valid."""
         graph = graph_of(self.data, ["train"], self.derive.ops.backend, self.device)
-        model = make_model(space, graph, self.run.model.dim, seed, self.device)
-        validate = validator(self.run, self.data, model)
-        local = self.data.to(self.device)
-        generator = torch.Generator().manual_seed(seed)
-        pairs, seen = local.parts["train"], local.user_items(["train"])
-        result = fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch)
-        return model, result
+        return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch)
 
     def refit(self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int) -> Recommender:
         """Train anew on train + alpha + valid for the chosen number of epochs."""

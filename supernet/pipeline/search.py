@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig
+from supernet.config import TrainConfig, load_space
 from supernet.data.dataset import Dataset
 from supernet.pipeline.stages import (
     CHECKPOINT,
@@ -24,6 +25,7 @@ from supernet.pipeline.stages import (
     recipe_of,
     require_folder,
     space_of,
+    train_model,
     validator,
 )
 from supernet.report.board import Board
@@ -31,8 +33,11 @@ from supernet.report.figures import genotype_figure, mixture_figure, save_figure
 from supernet.report.progress import Bar, bar
 from supernet.runtime import InputError, atomic_path, open_log, set_up, versions, write_json, write_text
 from supernet.search.loop import Search, SearchEpoch
-from supernet.search.selection import SELECTIONS
-from supernet.space import Genotype, SearchSpace
+from supernet.search.selection import SELECTIONS, Trials, known_designs
+from supernet.space import Genotype
+
+PRESETS = ("mf", "lightgcn", "gcn", "graphsage", "gat", "ngcf", "gin")
+"""Fixed spaces that `rescored` judges too, where they are points of the space searched."""
 
 
 def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
@@ -64,10 +69,13 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     search = Search(model, graph, sealed, recipe_of(config), config.search, generator)
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
-    mixture = _watched(search, config, data, folder, log)
-    genotype = _genotype(search, config, space, mixture)
-    genotype.save(folder / GENOTYPE)
-    _picture(search, genotype, folder)
+    with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
+        mixture = _watched(search, config, data, folder, board)
+        start = time.perf_counter()
+        choices = _select(search, config, data.without("test"), mixture, log)
+        genotype = _genotype(search, config, choices, mixture, time.perf_counter() - start)
+        genotype.save(folder / GENOTYPE)
+        _close_board(board, search, config, genotype, folder)
     log.info(
         "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
     )
@@ -117,29 +125,47 @@ def load_checkpoint(search: Search, path: Path, log: logging.Logger) -> None:
 
 
 def _watched(
-    search: Search, config: TrainConfig, data: Dataset, folder: Path, log: logging.Logger
+    search: Search, config: TrainConfig, data: Dataset, folder: Path, board: Board
 ) -> dict[str, Tensor]:
     """Run the search under TensorBoard, a progress bar and checkpoints."""
     validate = validator(config, data, search.model)
-    steps = len(search.train)
     candidates = search.model.space.choices()
-    with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
-        board.layout(candidates)
-        left = (config.search.epochs - search.epoch) * steps - search.step
-        with bar("search", total=left) as progress:
+    board.layout(candidates)
+    left = (config.search.epochs - search.epoch) * len(search.train) - search.step
+    with bar("search", total=left) as progress:
+        return search.run(
+            validate,
+            lambda record: _show(record, board, progress, config.eval.metric, candidates),
+            lambda epoch, step: progress.advance(),
+            lambda: save_checkpoint(search, folder / CHECKPOINT),
+        )
 
-            def on_epoch(record: SearchEpoch) -> None:
-                _show(record, board, progress, config.eval.metric, candidates)
-                log.debug("epoch %s", record)
 
-            mixture = search.run(
-                validate,
-                on_epoch,
-                lambda epoch, step: progress.advance(),
-                lambda: save_checkpoint(search, folder / CHECKPOINT),
-            )
-        _close_board(board, search, config, folder)
-    return mixture
+def _select(
+    search: Search, config: TrainConfig, data: Dataset, mixture: dict[str, Tensor], log: logging.Logger
+) -> dict[str, str]:
+    """Choose one design from the mixture; a rule may train designs for a few epochs to judge them."""
+    space, recipe, device = search.model.space, search.recipe, next(search.model.parameters()).device
+    with bar("selection") as progress:
+
+        def train(choices: dict[str, str], epochs: int) -> float:
+            short = replace(recipe, epochs=epochs)
+            try:
+                fixed = space.fixed(choices)
+                score = train_model(config, data, fixed, short, config.seed, search.graph, device)[
+                    1
+                ].best_score
+            except FloatingPointError:
+                score = 0.0
+            opened = ", ".join(choices[slot] for slot in space.choices())
+            log.info("selection: %d epochs, valid %s %.4f: %s", epochs, config.eval.metric, score, opened)
+            progress.advance()
+            return score
+
+        known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
+        generator = torch.Generator().manual_seed(config.seed)
+        trials = Trials(train, generator, known, config.search.select_pool, config.search.select_epochs)
+        return SELECTIONS[config.search.select](space, mixture, trials)
 
 
 def _show(
@@ -161,14 +187,16 @@ def _show(
     )
 
 
-def _close_board(board: Board, search: Search, config: TrainConfig, folder: Path) -> None:
+def _close_board(board: Board, search: Search, config: TrainConfig, genotype: Genotype, folder: Path) -> None:
     candidates = search.model.space.choices()
     history = {slot: np.array([h["mixture"][slot] for h in search.history]) for slot in candidates}
-    figure = mixture_figure(history, candidates)
-    save_figure(figure, folder / "mixture.png")
-    board.figure("mixture over epochs", figure, search.epoch)
-    choices = SELECTIONS[config.search.select](search.model.space, search.mixture())
-    board.figure("genotype", genotype_figure(choices), search.epoch)
+    mixtures = mixture_figure(history, candidates)
+    save_figure(mixtures, folder / "mixture.png")
+    drawn = genotype_figure(genotype.choices, f"{folder.name} · genotype {genotype.hash}")
+    for suffix in ("png", "svg"):
+        save_figure(drawn, folder / f"genotype.{suffix}")
+    board.figure("mixture over epochs", mixtures, search.epoch)
+    board.figure("genotype", drawn, search.epoch)
     last = search.history[-1]
     board.hparams(
         _flat(config), {f"search/{config.eval.metric}": last["score"], "search/entropy": last["entropy"]}
@@ -183,12 +211,12 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
 
 
 def _genotype(
-    search: Search, config: TrainConfig, space: SearchSpace, mixture: dict[str, Tensor]
+    search: Search, config: TrainConfig, choices: dict[str, str], mixture: dict[str, Tensor], selecting: float
 ) -> Genotype:
-    last = search.history[-1]
+    last, space = search.history[-1], search.model.space
     names = space.candidates()
     return Genotype(
-        choices=SELECTIONS[config.search.select](space, mixture),
+        choices=choices,
         layers=space.layers,
         tie_sides=space.tie_sides,
         relations=space.relations,
@@ -197,17 +225,11 @@ def _genotype(
             f"valid/{config.eval.metric}": last["score"],
             "alpha_loss": last["alpha_loss"],
             "entropy": last["entropy"],
-            "seconds": sum(record["seconds"] for record in search.history),
+            "seconds": sum(record["seconds"] for record in search.history) + selecting,
         },
         mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
         seed=config.seed,
     )
-
-
-def _picture(search: Search, genotype: Genotype, folder: Path) -> None:
-    title = f"{folder.name} · genotype {genotype.hash}"
-    for suffix in ("png", "svg"):
-        save_figure(genotype_figure(genotype.choices, title), folder / f"genotype.{suffix}")
 
 
 def require_run(folder: Path) -> None:

@@ -20,6 +20,7 @@ from supernet.model import Recommender
 from supernet.model.recommender import Vectors, Weights
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
+from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
 
 GENOTYPE, CHECKPOINT, CONFIG = "genotype.json", "checkpoint.pt", "config.yaml"
@@ -77,6 +78,26 @@ def validator(
         return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[config.eval.metric]
 
     return validate
+
+
+def train_model(
+    config: TrainConfig,
+    data: Dataset,
+    space: SearchSpace,
+    recipe: Recipe,
+    seed: int,
+    graph: Graph,
+    device: torch.device,
+    watch: Watch | None = None,
+) -> tuple[Recommender, Fit]:
+    """Train a fixed space anew on the train part, stopped by the valid part; the model has its best
+    weights."""
+    model = make_model(space, graph, config.model.dim, seed, device)
+    validate = validator(config, data, model)
+    local = data.to(device)
+    generator = torch.Generator().manual_seed(seed)
+    pairs, seen = local.parts["train"], local.user_items(["train"])
+    return model, fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch)
 
 
 def ranked(

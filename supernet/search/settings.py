@@ -15,19 +15,23 @@ class SearchSettings:
     hypergradient, by
     name. alpha_lr: of Adam on the alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight
     steps for each
-    alpha step. select: selection rule. checkpoint_every: weight steps between checkpoints, beside the one
+    alpha step. select: selection rule, by name; select_pool and select_epochs: designs
+    and epochs of its first round of short trainings. checkpoint_every: weight steps between checkpoints,
+    beside the one
     that ends an
     epoch (0: none).
     """
 
-    epochs: int = 30
-    warmup: int = 5
+    epochs: int = 16
+    warmup: int = 4
     relaxation: str = "softmax"
     temperature_start: float = 1.0
-    temperature_end: float = 0.2
+    temperature_end: float = 0.5
     order: str = "first_order"
-    alpha_lr: float = 0.03
+    alpha_lr: float = 0.005
     alpha_batch_size: int = 2048
     alpha_every: int = 1
-    select: str = "argmax"
+    select: str = "rescored"
+    select_pool: int = 15
+    select_epochs: int = 4
     checkpoint_every: int = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from supernet.data.graph import SIDES
 from supernet.runtime import InputError, write_json
-from supernet.space.space import KINDS, SearchSpace, digest
+from supernet.space.space import SearchSpace, digest, slot_kind
 
 VERSION = 1
 
@@ -51,7 +51,7 @@ class Genotype:
         """The space with this one design in it."""
         values: dict[str, tuple[str, ...]] = {}
         for slot, name in self.choices.items():
-            values.setdefault(_kind(slot), (name,))
+            values.setdefault(slot_kind(slot), (name,))
         return SearchSpace(
             layers=self.layers,
             tie_sides=self.tie_sides,
@@ -129,13 +129,6 @@ def _parse(cls: type[Genotype], path: Path, raw: Any) -> Genotype:  # noqa: ANN4
     if missing:
         raise InputError(f"{path}: field 'choices' lacks slot {sorted(missing)[0]!r}")
     return genotype
-
-
-def _kind(slot: str) -> str:
-    for kind in KINDS:
-        if kind in slot.split("/"):
-            return kind
-    raise InputError(f"no slot {slot!r}")
 
 
 def _untied(choices: Mapping[str, str], layers: int, relations: tuple[str, ...]) -> dict[str, str]:

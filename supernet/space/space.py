@@ -123,6 +123,11 @@ class SearchSpace:
         return digest({slot: list(names) for slot, names in self.candidates().items()})
 
 
+def slot_kind(slot: str) -> str:
+    """The kind of a slot: "layer1/user/convolve" → "convolve", "features/user" → "features"."""
+    return next(kind for kind in KINDS if kind in slot.split("/"))
+
+
 def digest(value: object) -> str:
     """The first twelve hexadecimal digits of the SHA-256 of canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -130,7 +135,7 @@ def digest(value: object) -> str:
 
 
 def _check(slot: str, names: Sequence[str]) -> None:
-    registry = KINDS[slot.split("/")[0] if slot.startswith("features") else slot.split("/")[-1]]
+    registry = KINDS[slot_kind(slot)]
     if not names:
         raise InputError(f"space: slot {slot} has no candidate; choose from: {', '.join(registry)}")
     for name in names:

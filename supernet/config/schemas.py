@@ -1,31 +1,19 @@
-"""The schemas of the two command lines: types, defaults, a sentence per field; and the checks that need the
-registries.
+"""The schemas of the two command lines: types, defaults, a sentence per field.
 
 Values live in the YAML files of `conf/`; each of them names its schema first, so that a typo or a wrong type
 fails before
-anything runs. Hydra and omegaconf live here and in `cli` alone.
+anything runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import MISSING
 
-from ops.registry import Registry
-from supernet.data.readers import READERS
-from supernet.data.splits import SPLITS
-from supernet.evaluation.metrics import METRICS
-from supernet.runtime import InputError
-from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.relaxations import RELAXATIONS
-from supernet.search.selection import SELECTIONS
 from supernet.search.settings import SearchSettings
-from supernet.training.losses import LOSSES
 
 
 @dataclass
@@ -262,105 +250,3 @@ def register_schemas() -> None:
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"{group}/schema", name=name, node=schema)
-
-
-def conf_folder() -> Path:
-    """The Hydra tree: inside the installed package, or at the top of a checkout."""
-    package = Path(__file__).parent
-    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
-
-
-def typed(config: DictConfig) -> Any:  # noqa: ANN401
-    """The composed config as the dataclasses above, all the way down."""
-    return OmegaConf.to_object(config)
-
-
-def load_train_config(folder: Path) -> TrainConfig:
-    """The config a run was started with, read back from its folder and checked against the schemas again."""
-    path = folder / "config.yaml"
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; {folder} is not a run folder of train.py")
-    config = OmegaConf.structured(TrainConfig)
-    try:
-        raw: Any = OmegaConf.load(path)
-        for group in ("data", "split", "space", "loss", "training", "search", "eval"):
-            names = SCHEMAS[group]
-            key = {"data": "reader", "split": "method"}.get(group)
-            schema = names[str(raw[group][key])] if key else names[group]
-            config[group] = OmegaConf.structured(schema)
-        loaded = OmegaConf.to_object(OmegaConf.merge(config, raw))
-    except Exception as error:
-        raise InputError(f"{path}: not a config of this release: {error}") from error
-    assert isinstance(loaded, TrainConfig)
-    return loaded
-
-
-def validate(config: TrainConfig) -> None:
-    """Names and ranges that types cannot say. Errors: InputError, with the key, the value and the choices."""
-    _known("data.reader", config.data.reader, READERS)
-    _known("split.method", config.split.method, SPLITS)
-    _known("loss.name", config.loss.name, LOSSES)
-    _known("loss.similarity", config.loss.similarity, ("cosine", "score"))
-    _known("search.relaxation", config.search.relaxation, RELAXATIONS)
-    _known("search.order", config.search.order, HYPERGRADIENTS)
-    _known("search.select", config.search.select, SELECTIONS)
-    _known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
-    _metric("eval.metric", config.eval.metric, config.eval.ks)
-    for key in ("model.dim", "training.lr", "training.batch_size", "training.epochs", "training.patience",
-                "training.validate_every", "search.epochs", "search.alpha_batch_size", "search.alpha_every",
-                "search.alpha_lr", "search.temperature_start", "search.temperature_end", "loss.temperature",
-                "eval.memory_mib"):  # fmt: skip
-        _at_least(config, key, 0, strictly=True)
-    for key in ("training.l2", "loss.negatives", "search.warmup", "search.checkpoint_every", "data.min_user"):
-        _at_least(config, key, 0)
-    if not 0 <= config.training.dropout < 1:
-        raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
-    if config.loss.name == "softmax" and not config.loss.in_batch and config.loss.negatives < 1:
-        raise InputError("loss: softmax needs negatives; set loss.in_batch=true or loss.negatives above 0")
-
-
-def validate_derive(config: DeriveConfig) -> None:
-    """As `validate`, for `derive.py`."""
-    _known("tuning.sampler", config.tuning.sampler, ("tpe", "random", "grid"))
-    _known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
-    if not config.seeds or len(set(config.seeds)) < len(config.seeds):
-        raise InputError(f"seeds must be one or more different numbers, found {config.seeds}")
-    _at_least(config, "top", 0, strictly=True)
-    _at_least(config, "random_genotypes", 0)
-    _at_least(config, "tuning.trials", 0)
-
-
-def _known(key: str, value: str, choices: Registry[Any] | Iterable[str]) -> None:
-    if value not in choices:
-        raise InputError(f"{key}: unknown name {value!r}; choose from: {', '.join(choices)}")
-
-
-def _metric(key: str, value: str, ks: list[int]) -> None:
-    choices = [f"{name}@{k}" for name in METRICS for k in ks]
-    _known(key, value, choices)
-
-
-def _at_least(config: object, key: str, bound: float, strictly: bool = False) -> None:
-    value: Any = config
-    for name in key.split("."):
-        value = getattr(value, name)
-    if value < bound or (strictly and value == bound):
-        raise InputError(f"{key} must be {'more than' if strictly else 'at least'} {bound}, found {value}")
-
-
-def arguments(config: object, *without: str) -> dict[str, Any]:
-    """The fields of a config node but those named, as keyword arguments; lists become tuples."""
-    values = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in without}  # type: ignore[arg-type]
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def load_space(name: str) -> SpaceConfig:
-    """A space of conf/space by name. Errors: InputError that lists them where there is none of that name."""
-    folder = conf_folder() / "space"
-    _known("baselines", name, sorted(path.stem for path in folder.glob("*.yaml")))
-    raw = OmegaConf.load(folder / f"{name}.yaml")
-    assert isinstance(raw, DictConfig)
-    raw.pop("defaults")
-    loaded = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SpaceConfig), raw))
-    assert isinstance(loaded, SpaceConfig)
-    return loaded

@@ -1,0 +1,83 @@
+"""The checks that types cannot do: names against the registries, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ops.registry import Registry
+from supernet.config.schemas import DeriveConfig, TrainConfig
+from supernet.data.readers import READERS
+from supernet.data.splits import SPLITS
+from supernet.evaluation.metrics import METRICS
+from supernet.runtime import InputError
+from supernet.search.hypergradients import HYPERGRADIENTS
+from supernet.search.relaxations import RELAXATIONS
+from supernet.search.selection import SELECTIONS
+from supernet.training.losses import LOSSES
+
+POSITIVE = {
+    "model": ("dim",),
+    "loss": ("temperature",),
+    "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
+    "search": ("epochs", "alpha_batch_size", "alpha_every", "alpha_lr", "select_pool", "select_epochs")
+    + ("temperature_start", "temperature_end"),
+    "eval": ("memory_mib",),
+}
+NOT_NEGATIVE = {
+    "loss": ("negatives",),
+    "training": ("l2",),
+    "search": ("warmup", "checkpoint_every"),
+    "data": ("min_user", "min_item"),
+}
+
+
+def validate(config: TrainConfig) -> None:
+    """Names and ranges that types cannot say. Errors: InputError, with the key, the value and the choices."""
+    known("data.reader", config.data.reader, READERS)
+    known("split.method", config.split.method, SPLITS)
+    known("loss.name", config.loss.name, LOSSES)
+    known("loss.similarity", config.loss.similarity, ("cosine", "score"))
+    known("search.relaxation", config.search.relaxation, RELAXATIONS)
+    known("search.order", config.search.order, HYPERGRADIENTS)
+    known("search.select", config.search.select, SELECTIONS)
+    known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
+    _metric("eval.metric", config.eval.metric, config.eval.ks)
+    for keys, strictly in ((POSITIVE, True), (NOT_NEGATIVE, False)):
+        for group, names in keys.items():
+            for name in names:
+                _at_least(config, f"{group}.{name}", 0, strictly)
+    if not 0 <= config.training.dropout < 1:
+        raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
+    if config.loss.name == "softmax" and not config.loss.in_batch and config.loss.negatives < 1:
+        raise InputError("loss: softmax needs negatives; set loss.in_batch=true or loss.negatives above 0")
+
+
+def validate_derive(config: DeriveConfig) -> None:
+    """As `validate`, for `derive.py`."""
+    known("tuning.sampler", config.tuning.sampler, ("tpe", "random", "grid"))
+    known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds):
+        raise InputError(f"seeds must be one or more different numbers, found {config.seeds}")
+    _at_least(config, "top", 0, strictly=True)
+    _at_least(config, "random_genotypes", 0)
+    _at_least(config, "tuning.trials", 0)
+
+
+def known(key: str, value: str, choices: Registry[Any] | Iterable[str]) -> None:
+    """Errors: InputError where `value` is not one of `choices`, which the message lists."""
+    if value not in choices:
+        raise InputError(f"{key}: unknown name {value!r}; choose from: {', '.join(choices)}")
+
+
+def _metric(key: str, value: str, ks: list[int]) -> None:
+    choices = [f"{name}@{k}" for name in METRICS for k in ks]
+    known(key, value, choices)
+
+
+def _at_least(config: object, key: str, bound: float, strictly: bool = False) -> None:
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    if value < bound or (strictly and value == bound):
+        raise InputError(f"{key} must be {'more than' if strictly else 'at least'} {bound}, found {value}")

@@ -1,0 +1,62 @@
+"""Where configs come from: the Hydra tree, a run folder; and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from supernet.config.checks import known
+from supernet.config.schemas import SCHEMAS, SpaceConfig, TrainConfig
+from supernet.runtime import InputError
+
+
+def conf_folder() -> Path:
+    """The Hydra tree: inside the installed package, or at the top of a checkout."""
+    package = Path(__file__).parent.parent
+    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
+
+
+def typed(config: DictConfig) -> Any:  # noqa: ANN401
+    """The composed config as the dataclasses above, all the way down."""
+    return OmegaConf.to_object(config)
+
+
+def load_train_config(folder: Path) -> TrainConfig:
+    """The config a run was started with, read back from its folder and checked against the schemas again."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {folder} is not a run folder of train.py")
+    config = OmegaConf.structured(TrainConfig)
+    try:
+        raw: Any = OmegaConf.load(path)
+        for group in ("data", "split", "space", "loss", "training", "search", "eval"):
+            names = SCHEMAS[group]
+            key = {"data": "reader", "split": "method"}.get(group)
+            schema = names[str(raw[group][key])] if key else names[group]
+            config[group] = OmegaConf.structured(schema)
+        loaded = OmegaConf.to_object(OmegaConf.merge(config, raw))
+    except Exception as error:
+        raise InputError(f"{path}: not a config of this release: {error}") from error
+    assert isinstance(loaded, TrainConfig)
+    return loaded
+
+
+def arguments(config: object, *without: str) -> dict[str, Any]:
+    """The fields of a config node but those named, as keyword arguments; lists become tuples."""
+    values = {item.name: getattr(config, item.name) for item in fields(config) if item.name not in without}  # type: ignore[arg-type]
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def load_space(name: str) -> SpaceConfig:
+    """A space of conf/space by name. Errors: InputError that lists them where there is none of that name."""
+    folder = conf_folder() / "space"
+    known("baselines", name, sorted(path.stem for path in folder.glob("*.yaml")))
+    raw = OmegaConf.load(folder / f"{name}.yaml")
+    assert isinstance(raw, DictConfig)
+    raw.pop("defaults")
+    loaded = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SpaceConfig), raw))
+    assert isinstance(loaded, SpaceConfig)
+    return loaded
