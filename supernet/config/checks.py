@@ -20,8 +20,16 @@ POSITIVE = {
     "model": ("dim",),
     "loss": ("temperature",),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
-    "search": ("epochs", "alpha_batch_size", "alpha_every", "alpha_lr", "select_pool", "select_epochs")
-    + ("temperature_start", "temperature_end"),
+    "search": (
+        "epochs",
+        "alpha_batch_size",
+        "alpha_every",
+        "alpha_lr",
+        "select_pool",
+        "select_epochs",
+        "temperature_start",
+        "temperature_end",
+    ),
     "eval": ("memory_mib",),
 }
 NOT_NEGATIVE = {

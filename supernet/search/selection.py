@@ -47,29 +47,49 @@ def argmax(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
 
 @SELECTIONS.register("rescored")
 def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
-    """The best on the valid part of a pool of designs, by successive halving of short trainings.
+    """The best on the valid part of a pool of designs, by short trainings of the designs themselves.
 
-    The pool: argmax, the known designs, and designs drawn from the mixture. Every round trains the designs
-    left for
-    three times as many epochs as the one before and keeps the best third, until one is left. A mixture can
-    deceive
-    (RobustDARTS: the supernet's own score does not warn of collapse); a short training of the design itself
-    does not.
-    Paper: successive halving, arXiv 1502.07943; rescoring sampled paths, arXiv 1904.00420
+    Round 1 trains argmax, the known designs and designs drawn from the mixture. Round 2 trains the best
+    third of them,
+    each with two neighbours (one open slot drawn anew from the mixture), three times as long; round 3 the
+    best third of
+    these, three times as long again. A mixture can deceive (RobustDARTS: the supernet's own score does not
+    warn of
+    collapse); a short training of the design does not.
+    Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
-    pool = [argmax(space, mixture, trials), *trials.known]
-    for _ in range(20 * trials.pool):
-        if len(pool) >= trials.pool:
+    pool = _distinct([argmax(space, mixture, trials), *trials.known])
+    pool = _filled(pool, trials.pool, lambda: draw(space, mixture, trials.generator))
+    pool = _best_third(pool, trials, trials.epochs)
+    parents = iter(pool * 40)
+    pool = _filled(pool, 3 * len(pool), lambda: neighbour(space, mixture, next(parents), trials.generator))
+    pool = _best_third(pool, trials, 3 * trials.epochs)
+    return _ordered(pool, trials, 9 * trials.epochs)[0] if len(pool) > 1 else pool[0]
+
+
+def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: torch.Generator) -> Choices:
+    """The design with one open slot, chosen uniformly, drawn anew from its mixture."""
+    slots = list(mixture)
+    slot = slots[int(torch.randint(len(slots), (), generator=generator))]
+    return design | {slot: draw(space, mixture, generator)[slot]}
+
+
+def _filled(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
+    """The pool with new designs up to `size`; a small space may not have so many."""
+    for _ in range(10 * size):
+        if len(pool) >= size:
             break
-        pool.append(draw(space, mixture, trials.generator))
-        pool = _distinct(pool)
-    pool, epochs = _distinct(pool), trials.epochs
-    while len(pool) > 1:
-        scores = [trials.train(design, epochs) for design in pool]
-        order = sorted(range(len(pool)), key=lambda k: -scores[k])
-        pool = [pool[k] for k in order[: max(1, len(pool) // 3)]]
-        epochs *= 3
-    return pool[0]
+        pool = _distinct([*pool, make()])
+    return pool
+
+
+def _best_third(pool: list[Choices], trials: Trials, epochs: int) -> list[Choices]:
+    return _ordered(pool, trials, epochs)[: max(1, -(-len(pool) // 3))]
+
+
+def _ordered(pool: list[Choices], trials: Trials, epochs: int) -> list[Choices]:
+    scores = [trials.train(design, epochs) for design in pool]
+    return [pool[k] for k in sorted(range(len(pool)), key=lambda k: -scores[k])]
 
 
 def draw(space: SearchSpace, mixture: Mixture, generator: torch.Generator) -> Choices:

@@ -32,6 +32,6 @@ class SearchSettings:
     alpha_batch_size: int = 2048
     alpha_every: int = 1
     select: str = "rescored"
-    select_pool: int = 15
+    select_pool: int = 9
     select_epochs: int = 4
     checkpoint_every: int = 0
