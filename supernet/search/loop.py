@@ -72,7 +72,8 @@ class Search:
         self.held_out = Batches(data.parts["alpha"], settings.alpha_batch_size, alpha_generator)
         self.weight_optimiser = adam(model.weights(), recipe.lr)
         self.alphas = list(model.alphas.values())
-        self.alpha_optimiser = torch.optim.Adam(self.alphas, lr=settings.alpha_lr, betas=(0.5, 0.999))
+        group = {"params": self.alphas}  # as a group it may be empty: a space may have nothing to choose
+        self.alpha_optimiser = torch.optim.Adam([group], lr=settings.alpha_lr, betas=(0.5, 0.999))
         self.epoch, self.step = 0, 0
         self.sums = _Sums(list(model.alphas))
         self.history: list[dict[str, Any]] = []

@@ -1,0 +1,117 @@
+"""From alphas to a design: mixtures, temperature, entropy and choice; and the hypergradients."""
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supernet.search.hypergradients import HYPERGRADIENTS
+from supernet.search.relaxations import RELAXATIONS, entropy, mix, temperature_at
+from supernet.search.selection import SELECTIONS
+from supernet.space import SearchSpace
+
+ALPHAS = st.lists(st.floats(-5, 5, width=32), min_size=2, max_size=8)
+
+
+@pytest.mark.parametrize("name", list(RELAXATIONS))
+@given(alpha=ALPHAS, temperature=st.floats(0.05, 10))
+def test_a_relaxation_is_a_point_of_the_simplex_in_the_order_of_alpha(name, alpha, temperature):
+    alpha = torch.tensor(alpha)
+    p = RELAXATIONS[name](alpha, temperature)
+    assert p.shape == alpha.shape
+    assert bool((p >= 0).all())
+    assert p.sum().item() == pytest.approx(1.0, abs=1e-5)
+    order = p[alpha.argsort()]
+    assert bool((order.diff() >= -1e-7).all())
+    torch.testing.assert_close(RELAXATIONS[name](alpha + 3, temperature), p, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(RELAXATIONS))
+def test_equal_alphas_are_undecided_and_cold_ones_decided(name):
+    torch.testing.assert_close(RELAXATIONS[name](torch.zeros(4), 0.3), torch.full((4,), 0.25))
+    p = RELAXATIONS[name](torch.tensor([0.0, 1.0, 0.5]), 0.01)
+    torch.testing.assert_close(p, torch.tensor([0.0, 1.0, 0.0]))
+
+
+def test_softmax_is_its_formula():
+    p = RELAXATIONS["softmax"](torch.tensor([1.0, 2.0]), 0.5)
+    assert p[1].item() == pytest.approx(math.exp(4) / (math.exp(2) + math.exp(4)))
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_mix_relaxes_every_slot_by_itself(detach):
+    alphas = {"a": torch.tensor([0.0, 1.0], requires_grad=True), "b": torch.zeros(3, requires_grad=True)}
+    mixture = mix(alphas, "softmax", 0.5, detach)
+    assert list(mixture) == ["a", "b"]
+    assert all(p.requires_grad is not detach for p in mixture.values())
+    torch.testing.assert_close(mixture["a"], torch.tensor([0.0, 2.0]).softmax(0), check_device=False)
+    torch.testing.assert_close(mixture["b"].detach(), torch.full((3,), 1 / 3))
+
+
+@given(epochs=st.integers(2, 40), start=st.floats(0.1, 5), end=st.floats(0.01, 5))
+def test_the_temperature_goes_from_start_to_end_in_equal_ratios(epochs, start, end):
+    schedule = [temperature_at(epoch, epochs, start, end) for epoch in range(epochs)]
+    assert schedule[0] == start
+    assert schedule[-1] == pytest.approx(end, rel=1e-12)
+    ratios = [b / a for a, b in pairwise(schedule)]
+    assert ratios == pytest.approx([ratios[0]] * len(ratios))
+    assert all((b <= a) if end <= start else (b >= a) for a, b in pairwise(schedule))
+
+
+def test_the_temperature_of_a_single_epoch_is_the_first():
+    assert temperature_at(0, 1, 1.0, 0.2) == 1.0
+
+
+@given(alpha=ALPHAS)
+def test_entropy_lies_between_decided_and_undecided(alpha):
+    assert -1e-6 <= entropy(torch.tensor(alpha).softmax(0)) <= 1 + 1e-6
+
+
+def test_entropy_of_hand_computed_cases():
+    assert entropy(torch.tensor([0.25] * 4)) == pytest.approx(1.0)
+    assert entropy(torch.tensor([0.0, 1.0, 0.0])) == pytest.approx(0.0, abs=1e-9)
+    assert entropy(torch.tensor([0.5, 0.5, 0.0, 0.0])) == pytest.approx(0.5)
+
+
+def test_argmax_chooses_the_largest_the_first_of_equals_and_what_is_fixed():
+    space = SearchSpace(1, ("sym", "mean", "sum"), ("light", "gcn"), ("relu",), ("last",), tie_sides=True)
+    mixture = {
+        "layer1/interactions/aggregate": torch.tensor([0.2, 0.5, 0.3]),
+        "layer1/convolve": torch.tensor([0.5, 0.5]),
+    }
+    assert SELECTIONS["argmax"](space, mixture, None) == {
+        "features/user": "id",
+        "features/item": "id",
+        "layer1/interactions/aggregate": "mean",
+        "layer1/convolve": "light",
+        "layer1/activation": "relu",
+        "readout": "last",
+        "score": "dot",
+    }
+
+
+def test_first_order_hypergradient_on_a_quadratic():
+    r"""L_alpha = ½|w − Aα|² + bᵀα: ∇_α at fixed w is −Aᵀ(w − Aα) + b, whatever the train loss is."""
+    generator = torch.Generator().manual_seed(0)
+    A, w, b, alpha = (torch.randn(n, generator=generator, dtype=torch.float64) for n in ((3, 2), 3, 2, 2))
+    w, one, two = w.requires_grad_(), alpha[:1].clone().requires_grad_(), alpha[1:].clone().requires_grad_()
+
+    def alpha_loss():
+        a = torch.cat([one, two])
+        return 0.5 * (w - A @ a).square().sum() + b @ a
+
+    def train_loss():
+        raise AssertionError("first order does not look at the train loss")
+
+    before = w.detach().clone()
+    gradients, loss = HYPERGRADIENTS["first_order"]([one, two], [w], train_loss, alpha_loss, 0.1)
+    expected = -A.T @ (w.detach() - A @ alpha) + b
+    torch.testing.assert_close(torch.cat(gradients), expected)
+    assert loss == pytest.approx(0.5 * (before - A @ alpha).square().sum().item() + (b @ alpha).item())
+    assert isinstance(loss, float)
+    assert torch.equal(w, before)
+    assert w.grad is None
+    assert one.grad is None
