@@ -126,8 +126,9 @@ def _one_epoch(
         batch = draw_batch(batches, seen, graph.nodes[ITEM], recipe, generator)
         loss = training_loss(model, graph, batch, recipe, dropout=dropout)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
+        if loss.requires_grad:  # not where only messages are read and none arrives: all vectors are zero
+            loss.backward()
+            optimiser.step()
         total += finite(loss, recipe)
     return total / len(batches)
 
