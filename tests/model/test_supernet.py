@@ -100,22 +100,26 @@ def test_each_slot_reads_its_own_alpha(tools, space, graph):
             assert not any(torch.allclose(scores, other) for other in alike[:k]), kind
 
 
-def test_layer_two_alone_decides_what_layer_two_does(tools, space, graph):
-    """With layer 1 and 2 one-hot on different candidates, the derived model of that pair is computed."""
-    chosen = tools.choices(space, "lightgcn")
-    for slot in chosen:
-        if slot.startswith("layer2/") and slot.endswith("aggregate"):
-            chosen[slot] = "mean"
-    swapped = {
-        slot: chosen[slot.replace("layer1", "layer0").replace("layer2", "layer1").replace("layer0", "layer2")]
-        for slot in chosen
+def test_each_layer_does_what_its_own_slots_say(tools, space, graph):
+    """Written out: layer 1 is relu(sym · W), layer 2 the mean of layer 1; swapping any slot's layer fails."""
+    first = {"aggregate": "sym", "convolve": "gcn", "activation": "relu"}
+    chosen = {
+        slot: first[slot.split("/")[-1]] if slot.startswith("layer1/") else name
+        for slot, name in tools.choices(space, "lightgcn").items()
     }
-    supernet = tools.model_of(space, graph)
-    for design in (chosen, swapped):
-        expected = tools.scores(derived_from(tools, supernet, graph, design), graph)
-        torch.testing.assert_close(tools.scores(supernet, graph, tools.one_hot(space, design)), expected)
-    other = tools.scores(derived_from(tools, supernet, graph, swapped), graph)
-    assert not torch.allclose(other, tools.scores(derived_from(tools, supernet, graph, chosen), graph))
+    chosen |= {slot: "mean" for slot in chosen if slot.startswith("layer2/") and slot.endswith("aggregate")}
+    chosen["readout"] = "last"
+    model, relation = tools.model_of(space, graph), graph.into("user")[0].relation
+    A = torch.zeros(graph.nodes["user"], graph.nodes["item"])
+    A[relation.row, relation.index] = 1
+    d, e = A.sum(1, keepdim=True).clamp(min=1), A.sum(0, keepdim=True).clamp(min=1)
+    u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
+    W, V = (model.layers[0][side].convolve.candidates["gcn"].weight for side in ("user", "item"))
+    u, i = (A / (d * e).sqrt() @ i @ W).relu(), ((A / (d * e).sqrt()).T @ u @ V).relu()
+    expected = (A / d @ i) @ (A.T / e.T @ u).T
+    torch.testing.assert_close(tools.scores(model, graph, tools.one_hot(space, chosen)), expected)
+    derived = derived_from(tools, model, graph, chosen)
+    torch.testing.assert_close(tools.scores(derived, graph), expected)
 
 
 def test_tied_sides_share_alphas_not_weights(tools, space, graph):
