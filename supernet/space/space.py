@@ -124,8 +124,14 @@ class SearchSpace:
 
 
 def slot_kind(slot: str) -> str:
-    """The kind of a slot: "layer1/user/convolve" → "convolve", "features/user" → "features"."""
-    return next(kind for kind in KINDS if kind in slot.split("/"))
+    """The kind of a slot: "layer1/user/convolve" → "convolve", "features/user" → "features".
+
+    Errors: InputError where it is of none.
+    """
+    for kind in KINDS:
+        if kind in slot.split("/"):
+            return kind
+    raise InputError(f"no slot {slot!r}")
 
 
 def digest(value: object) -> str:
