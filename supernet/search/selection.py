@@ -51,7 +51,7 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
 
     Round 1 trains argmax, the known designs and designs drawn from the mixture. Round 2 trains the best
     third of them,
-    each with two neighbours (one open slot drawn anew from the mixture), three times as long; round 3 the
+    each with two neighbours (one open slot drawn anew), three times as long; round 3 the
     best third of
     these, three times as long again. A mixture can deceive (RobustDARTS: the supernet's own score does not
     warn of
@@ -68,10 +68,12 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
 
 
 def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: torch.Generator) -> Choices:
-    """The design with one open slot, chosen uniformly, drawn anew from its mixture."""
+    """The design with one open slot, chosen uniformly, drawn anew: half from its mixture, half from all
+    candidates."""
     slots = list(mixture)
     slot = slots[int(torch.randint(len(slots), (), generator=generator))]
-    return design | {slot: draw(space, mixture, generator)[slot]}
+    even = {name: (p + 1 / p.numel()) / 2 for name, p in mixture.items()}
+    return design | {slot: draw(space, even, generator)[slot]}
 
 
 def _filled(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:

@@ -22,8 +22,8 @@ class SearchSettings:
     epoch (0: none).
     """
 
-    epochs: int = 16
-    warmup: int = 4
+    epochs: int = 10
+    warmup: int = 2
     relaxation: str = "softmax"
     temperature_start: float = 1.0
     temperature_end: float = 0.5
