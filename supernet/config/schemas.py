@@ -81,6 +81,20 @@ class RecboleData(DataConfig):
 
 
 @dataclass
+class PlantedData(DataConfig):
+    """Synthetic interactions whose right answer is known."""
+
+    operator: str = "sym"  # the aggregator that the search should find
+    users: int = 150
+    items: int = 100
+    groups: int = 5
+    hubs: int = 30  # items that everybody may have
+    explorers: int = 30  # users who may have everything
+    appeal: float = 0.5  # probability of both
+    seed: int = 0  # of the data
+
+
+@dataclass
 class SplitConfig:
     """How interactions are cut into parts; the fields that a schema below adds are the split's arguments."""
 
@@ -231,6 +245,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "table": TableData,
         "lightgcn": LightgcnData,
         "recbole": RecboleData,
+        "planted": PlantedData,
     },
     "split": {"ratio": RatioSplit, "time": RatioSplit, "given": GivenSplit, "leave_last": SplitConfig},
     "space": {"space": SpaceConfig},

@@ -71,6 +71,8 @@ def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: 
     """The design with one open slot, chosen uniformly, drawn anew: half from its mixture, half from all
     candidates."""
     slots = list(mixture)
+    if not slots:
+        return design
     slot = slots[int(torch.randint(len(slots), (), generator=generator))]
     even = {name: (p + 1 / p.numel()) / 2 for name, p in mixture.items()}
     return design | {slot: draw(space, even, generator)[slot]}

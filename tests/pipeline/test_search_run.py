@@ -17,8 +17,8 @@ from .conftest import ROOT, command, data_of
 
 def test_a_run_folder_holds_everything(finished):
     names = {path.name for path in finished.iterdir()}
-    assert names >= {"config.yaml", "versions.json", "train.log", "tensorboard", "checkpoint.pt", "genotype.json",
-                     "genotype.png", "genotype.svg", "mixture.png"}  # fmt: skip
+    files = {"config.yaml", "versions.json", "train.log", "checkpoint.pt", "genotype.json"}
+    assert names >= files | {"tensorboard", "genotype.png", "genotype.svg", "mixture.png"}
     assert not [name for name in names if name.startswith(".")], "a temporary file was left behind"
     assert json.loads((finished / "versions.json").read_text())["torch"] == torch.__version__
 
@@ -151,3 +151,19 @@ def test_help_names_groups_and_examples():
     assert result.returncode == 0
     for word in ("data=lightgcn", "space: ", "resume=", "temperature_start"):
         assert word in result.stdout
+
+
+def test_planted_data_is_searched_from_the_command_line(small, tmp_path):
+    space = [
+        "space.layers=1",
+        "space.convolve=[light]",
+        "space.activation=[identity]",
+        "space.readout=[last]",
+    ]
+    loss = [o for o in small if not o.startswith(("search", "model"))]
+    result = command("train.py", "data=planted", *loss, *space, "search.select=argmax", "search.epochs=8",
+                     "search.warmup=2", "search.alpha_lr=0.05", "space.aggregate=[none,sum,mean,sym,max]",
+                     f"run={tmp_path / 'run'}")  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    choices = Genotype.load(tmp_path / "run" / "genotype.json").choices
+    assert {choices[f"layer1/{side}/interactions/aggregate"] for side in ("user", "item")} == {"sym"}
