@@ -140,7 +140,7 @@ class LossConfig:
     name: str = "softmax"
     temperature: float = 0.2
     similarity: str = "cosine"
-    negatives: int = 512
+    negatives: int = 256
     in_batch: bool = False
 
 
@@ -148,12 +148,12 @@ class LossConfig:
 class TrainingConfig:
     """The optimiser and its stopping, as in supernet.training.recipe.Recipe."""
 
-    lr: float = 3e-3
+    lr: float = 5e-3
     l2: float = 0.0
     dropout: float = 0.0
     batch_size: int = 2048
     epochs: int = 60
-    patience: int = 5
+    patience: int = 4
     validate_every: int = 1
 
 
@@ -213,7 +213,7 @@ class TuningConfig:
     """Hyper-parameter tuning by Optuna."""
 
     sampler: str = "tpe"  # tpe (Bayesian), random, grid
-    trials: int = 8  # of each tuned model; 0: no tuning
+    trials: int = 6  # of each tuned model; 0: no tuning
     seconds: float | None = None  # of each tuned model; null: no bound
     pruning: bool = True  # stop a trial that is worse than the median at its epoch
     startup: int = 4  # trials before pruning and before TPE's model

@@ -37,6 +37,7 @@ class Contender:
     recipe: Recipe
     note: str
     tuned: Tuned | None = None
+    once: bool = False
 
 
 @dataclass(frozen=True)

@@ -61,11 +61,11 @@ def choose(bench: Bench, genotype: Genotype, journal: Path, log: logging.Logger)
 
 
 def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> Outcomes:
-    """Train every contender once a seed; closed forms once."""
+    """Train every contender once a seed, random designs with the first seed alone; fit closed forms once."""
     outcomes: Outcomes = {}
-    seeds = bench.derive.seeds
-    with bar("retraining", total=len(contenders) * len(seeds)) as progress:
-        for contender in contenders:
+    jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
+    with bar("retraining", total=sum(len(seeds) for _, seeds in jobs)) as progress:
+        for contender, seeds in jobs:
             outcomes[contender.name] = []
             for seed in seeds:
                 trained = bench.retrain(contender, seed)
