@@ -152,8 +152,8 @@ class TrainingConfig:
     l2: float = 0.0
     dropout: float = 0.0
     batch_size: int = 2048
-    epochs: int = 60
-    patience: int = 4
+    epochs: int = 30
+    patience: int = 3
     validate_every: int = 1
 
 

@@ -60,11 +60,10 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """
     pool = _distinct([argmax(space, mixture, trials), *trials.known])
     pool = _filled(pool, trials.pool, lambda: draw(space, mixture, trials.generator))
-    pool = _best_third(pool, trials, trials.epochs)
+    pool = _ordered(pool, trials, trials.epochs)[: max(1, -(-len(pool) // 3))]
     parents = iter(pool * 40)
     pool = _filled(pool, 3 * len(pool), lambda: neighbour(space, mixture, next(parents), trials.generator))
-    pool = _best_third(pool, trials, 3 * trials.epochs)
-    return _ordered(pool, trials, 9 * trials.epochs)[0] if len(pool) > 1 else pool[0]
+    return _ordered(pool, trials, 3 * trials.epochs)[0]
 
 
 def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: torch.Generator) -> Choices:
@@ -85,10 +84,6 @@ def _filled(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list
             break
         pool = _distinct([*pool, make()])
     return pool
-
-
-def _best_third(pool: list[Choices], trials: Trials, epochs: int) -> list[Choices]:
-    return _ordered(pool, trials, epochs)[: max(1, -(-len(pool) // 3))]
 
 
 def _ordered(pool: list[Choices], trials: Trials, epochs: int) -> list[Choices]:
