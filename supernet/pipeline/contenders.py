@@ -150,7 +150,8 @@ def random_designs(bench: Bench, genotype: Genotype, like: Contender) -> list[Co
     space = space_of(bench.run.space)
     generator = torch.Generator().manual_seed(genotype.seed)
     draws = [space.sample(generator) for _ in range(bench.derive.random_genotypes)]
-    note = f"{like.name}'s recipe"
+    note = f"{like.name}'s recipe, first seed alone"
     return [
-        Contender(f"random {i + 1}", space.fixed(draw), like.recipe, note) for i, draw in enumerate(draws)
+        Contender(f"random {i + 1}", space.fixed(draw), like.recipe, note, once=True)
+        for i, draw in enumerate(draws)
     ]

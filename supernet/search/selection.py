@@ -50,12 +50,9 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """The best on the valid part of a pool of designs, by short trainings of the designs themselves.
 
     Round 1 trains argmax, the known designs and designs drawn from the mixture. Round 2 trains the best
-    third of them,
-    each with two neighbours (one open slot drawn anew), three times as long; round 3 the
-    best third of
-    these, three times as long again. A mixture can deceive (RobustDARTS: the supernet's own score does not
-    warn of
-    collapse); a short training of the design does not.
+    third of them, each with two neighbours (one open slot drawn anew), three times as long; the best of
+    these is chosen. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of collapse);
+    a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
     pool = _distinct([argmax(space, mixture, trials), *trials.known])

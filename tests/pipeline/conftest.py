@@ -38,6 +38,8 @@ def small():
         "training.batch_size=64",
         "search.alpha_batch_size=32",
         "training.epochs=6",
+        "search.select_pool=5",
+        "search.select_epochs=1",
         "loss.negatives=16",
         "runtime.threads=1",
     ]

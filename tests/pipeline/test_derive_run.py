@@ -118,7 +118,7 @@ def _start_trial_and_die(journal):
     ("overrides", "words"),
     [
         ([], ["run is missing"]),
-        (["run=nowhere"], ["nowhere", "train.py printed"]),
+        (["run=nowhere"], ["nowhere", "not a run folder"]),
         (["run={finished}", "baselines=[lightgnn]"], ["lightgnn", "lightgcn"]),
         (["run={finished}", "baselines=[full]"], ["full", "open slots"]),
         (["run={finished}", "tuning.space.depth={choices:[1]}"], ["depth", "dropout"]),

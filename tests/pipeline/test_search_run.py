@@ -29,7 +29,7 @@ def test_the_genotype_says_where_it_comes_from(finished):
     assert genotype.metrics["valid/ndcg@20"] > 0
     for slot, weights in genotype.mixture.items():
         assert sum(weights.values()) == pytest.approx(1, abs=1e-5)
-        assert genotype.choices[slot] == max(weights, key=weights.get)
+        assert genotype.choices[slot] in weights
 
 
 def test_tensorboard_has_both_levels_and_every_mixture(finished):
