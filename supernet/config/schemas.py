@@ -140,7 +140,7 @@ class LossConfig:
     name: str = "softmax"
     temperature: float = 0.2
     similarity: str = "cosine"
-    negatives: int = 256
+    negatives: int = 512
     in_batch: bool = False
 
 

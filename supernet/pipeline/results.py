@@ -90,12 +90,15 @@ class Verdict:
 
 
 def judge(results: Sequence[Result], metric: str) -> Verdict:
-    """Compare the derived model with every other by paired tests over users (seeds averaged) on `metric`."""
+    """Compare the derived model with every other by paired tests over users (seeds averaged) on `metric`.
+
+    Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero.
+    """
     averaged = {r.name: average_seeds(r.per_user) for r in results}
     others = [r.name for r in results if r.name != DERIVED]
     found = {name: compare(averaged[DERIVED], averaged[name], metric) for name in others}
     corrected = dict(zip(others, holm([found[name].p for name in others]), strict=True))
-    beaten = [n for n in others if found[n].difference < 0 and corrected[n] < 0.05]
+    beaten = [n for n in others if found[n].high < 0 and corrected[n] < 0.05]
     ahead = [n for n in others if found[n].difference < 0]
     if not others:
         return Verdict({}, {}, True, [], "There is no other model to compare with.")
@@ -107,7 +110,7 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     if ahead:
         word = "significantly " if best in beaten else ""
         sentence = f"The derived model does NOT win: it is {word}behind {', '.join(ahead)}. {gap}; {test}."
-    elif corrected[best] < 0.05:
+    elif corrected[best] < 0.05 and one.low > 0:
         sentence = f"The derived model wins significantly: {gap}; {test}."
     else:
         sentence = f"The derived model is ahead, but NOT beyond noise: {gap}; {test}."

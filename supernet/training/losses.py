@@ -73,20 +73,22 @@ def softmax_loss(
     N_b: the other items of the batch (so drawn by popularity) and the sampled ones, without i_b itself.
     Shapes: users (B, D), items (B, D), negatives (M, D).
     """
-    diagonal = torch.arange(len(users), device=users.device)
     pools, ids = ([items], [batch.items]) if recipe.in_batch else ([], [])
-    own = score(users, items, pairs=True).unsqueeze(1)
     if len(negatives):
         pools, ids = [*pools, negatives], [*ids, batch.negatives]
     if not pools:
         raise ValueError("softmax needs negatives: set loss.in_batch=true or loss.negatives above 0")
-    logits = score(users, torch.cat(pools))
     same = torch.cat(ids).unsqueeze(0) == batch.items.unsqueeze(1)
+    # in place: B × M passes over memory are what this loss costs
+    logits = score(users, torch.cat(pools)).div_(recipe.temperature)
+    hidden = torch.finfo(logits.dtype).min / 2
     if recipe.in_batch:
+        diagonal = torch.arange(len(users), device=users.device)
         same[diagonal, diagonal] = False
-        return F.cross_entropy(logits.masked_fill(same, -torch.inf) / recipe.temperature, diagonal)
-    logits = torch.cat([own, logits.masked_fill(same, -torch.inf)], dim=1)
-    return F.cross_entropy(logits / recipe.temperature, torch.zeros_like(diagonal))
+        return F.cross_entropy(logits.masked_fill_(same, hidden), diagonal)
+    own = score(users, items, pairs=True) / recipe.temperature
+    others = logits.masked_fill_(same, hidden).logsumexp(dim=1)
+    return (torch.logaddexp(own, others) - own).mean()
 
 
 @LOSSES.register("bpr")
