@@ -84,20 +84,21 @@ class _Maximum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, relation: Relation, x: Tensor) -> Tensor:  # noqa: ANN401
         out, edge = kernels.maximum(relation, x)
-        found = edge < relation.n_edges
-        empty = (relation.ptr.diff() == 0).unsqueeze(1)
-        source = (
-            relation.index[edge.clamp(max=max(relation.n_edges - 1, 0))] if relation.n_edges else edge * 0
-        )
-        ctx.save_for_backward(source, found & ~empty)
         ctx.n_source = relation.n_source
-        return out.masked_fill_(empty, 0.0)
+        ctx.empty = relation.cached("empty", lambda: (relation.ptr.diff() == 0).nonzero().flatten())
+        if ctx.empty.numel():
+            out, edge = out.index_fill(0, ctx.empty, 0.0), edge.index_fill(0, ctx.empty, 0)
+        source = relation.index.index_select(0, edge.flatten()) if relation.n_edges else edge.flatten()
+        ctx.save_for_backward(source.view_as(edge))
+        return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:  # noqa: ANN401
-        source, found = ctx.saved_tensors
+        (source,) = ctx.saved_tensors
+        if ctx.empty.numel():
+            grad = grad.index_fill(0, ctx.empty, 0.0)
         zeros = grad.new_zeros(ctx.n_source, grad.shape[1])
-        return None, zeros.scatter_add(0, source, grad * found)
+        return None, zeros.scatter_add(0, source, grad)
 
 
 def _transposed(relation: Relation, grad: Tensor, weight: Tensor) -> Tensor:

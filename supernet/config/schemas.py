@@ -152,7 +152,7 @@ class TrainingConfig:
     l2: float = 0.0
     dropout: float = 0.0
     batch_size: int = 2048
-    epochs: int = 30
+    epochs: int = 25
     patience: int = 3
     validate_every: int = 1
 
@@ -213,7 +213,7 @@ class TuningConfig:
     """Hyper-parameter tuning by Optuna."""
 
     sampler: str = "tpe"  # tpe (Bayesian), random, grid
-    trials: int = 6  # of each tuned model; 0: no tuning
+    trials: int = 5  # of each tuned model; 0: no tuning
     seconds: float | None = None  # of each tuned model; null: no bound
     pruning: bool = True  # stop a trial that is worse than the median at its epoch
     startup: int = 4  # trials before pruning and before TPE's model

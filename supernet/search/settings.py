@@ -22,7 +22,7 @@ class SearchSettings:
     epoch (0: none).
     """
 
-    epochs: int = 10
+    epochs: int = 8
     warmup: int = 2
     relaxation: str = "softmax"
     temperature_start: float = 1.0
@@ -33,5 +33,5 @@ class SearchSettings:
     alpha_every: int = 1
     select: str = "rescored"
     select_pool: int = 9
-    select_epochs: int = 4
+    select_epochs: int = 3
     checkpoint_every: int = 0
