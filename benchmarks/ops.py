@@ -3,8 +3,8 @@
     python benchmarks/ops.py --data FOLDER [--quick]
 
 FOLDER holds train.txt in the LightGCN format (Gowalla: 810,128 pairs). Every result is checked before it is
-timed. Prints
-JSON lines: name, value (median milliseconds, or a ratio of medians), unit, spread over the repeats, machine.
+timed. Prints JSON lines: name, value (median milliseconds, or a ratio of medians), unit, spread over the
+repeats, machine.
 """
 
 from __future__ import annotations

@@ -20,10 +20,8 @@ class Relation:
     (who sends).
 
     Shapes: ptr (N_dst + 1,), index (E,) source of each edge, row (E,) target of each edge; ptr_t (N_src +
-    1,),
-    index_t (E,) and perm (E,) describe the transpose: its edge e is edge perm[e] here; inverse (E,) is perm
-    inverted.
-    All int64. `backend` names the kernels: "torch" or "scatter" (see `ops.backend`).
+    1,), index_t (E,) and perm (E,) describe the transpose: its edge e is edge perm[e] here; inverse (E,) is
+    perm inverted. All int64. `backend` names the kernels: "torch" or "scatter" (see `ops.backend`).
     """
 
     ptr: Tensor

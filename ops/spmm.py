@@ -1,8 +1,7 @@
 """Weighted neighbour sums, their sampled transpose, and neighbour maxima, with gradients to everything.
 
 None of them makes an E × D tensor. The gradients are written in the same functions, so that they can be
-differentiated
-again (Hessian–vector products).
+differentiated again (Hessian–vector products).
 """
 
 from __future__ import annotations

@@ -19,8 +19,7 @@ class Attention(nn.Module):
         \langle s_h, x_j \rangle + \langle t_h, x_i \rangle)
 
     Head h averages the h-th block of D / H channels and scores with all D of them; the linear map of GAT
-    belongs to
-    the convolution that follows (`gcn`), and commutes with the average. Weights: s, t (D, H).
+    belongs to the convolution that follows (`gcn`), and commutes with the average. Weights: s, t (D, H).
     Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src -> (N_dst, D).  Paper: arXiv
     1710.10903
 

@@ -1,14 +1,13 @@
 """All candidates of a slot at once, fused: mix the weights, not the outputs.
 
-A mixture of operators that are linear in the same input is one operator with mixed weights, so most of a
-slot folds
-away (benchmarks/ops.py measures what that earns). Each mixture here equals Σ_k f_k · candidate_k to rounding.
+A mixture of operators that are linear in the same input is one operator with mixed weights, so most of a slot
+folds away (benchmarks/ops.py measures what that earns). Each mixture here equals Σ_k f_k · candidate_k to
+rounding.
 
 Scale: f_k = p_k · g_k with g_k = exp(Σ_j p_j log r_j − log r_k), where r_k is the root-mean-square of
-candidate k's
-output, measured by `calibrating`. All candidates are so brought to the size of the mixture's geometric mean,
-and none
-wins by size alone; where p is one-hot, g is exactly 1 and the slot is exactly that candidate.
+candidate k's output, measured by `calibrating`. All candidates are so brought to the size of the mixture's
+geometric mean, and none wins by size alone; where p is one-hot, g is exactly 1 and the slot is exactly that
+candidate.
 """
 
 from __future__ import annotations

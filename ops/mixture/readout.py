@@ -14,9 +14,8 @@ from ops.readout import READOUTS, Concat, LayerWeights, weighted_layers
 class ReadoutMixture(Mixture):
     """Σ_k f_k readout_k: one weighted sum of the layers for last, mean and sum.
 
-    `concat` keeps its own columns beside the others, weighted by its factor: [Σ_{k≠concat} f_k r_k ‖
-    f_concat · concat],
-    so that a one-hot mixture scores exactly as that read-out does.
+    `concat` keeps its own columns beside the others, weighted by its factor: [Σ_{k≠concat} f_k r_k ‖ f_concat
+    · concat], so that a one-hot mixture scores exactly as that read-out does.
     Shapes: [(N, D)] × (L + 1), p (K,) -> (N, D), or (N, (L + 2) D) where `concat` is among several
     candidates.
     """

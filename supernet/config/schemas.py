@@ -1,8 +1,7 @@
 """The schemas of the two command lines: types, defaults, a sentence per field.
 
 Values live in the YAML files of `conf/`; each of them names its schema first, so that a typo or a wrong type
-fails before
-anything runs.
+fails before anything runs.
 """
 
 from __future__ import annotations
@@ -140,7 +139,7 @@ class LossConfig:
     name: str = "softmax"
     temperature: float = 0.2
     similarity: str = "cosine"
-    negatives: int = 512
+    negatives: int = 256
     in_batch: bool = False
 
 

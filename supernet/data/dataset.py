@@ -44,10 +44,9 @@ class UserItems(NamedTuple):
 class Dataset:
     """Interactions in four disjoint parts, with the ids they came with.
 
-    user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls
-    an item
-    (its id where the data has no text); text (N_items,) is all that is said of an item, or None.
-    `notes` are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
+    user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls an
+    item (its id where the data has no text); text (N_items,) is all that is said of an item, or None. `notes`
+    are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
     """
 
     name: str

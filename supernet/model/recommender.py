@@ -76,10 +76,8 @@ class Recommender(nn.Module):
     fixed.
 
     Alphas are Parameters (in the state_dict), one vector for each open slot, zero at first. Sides have
-    weights of their
-    own; tied sides share alphas, not weights. The graph is given to `forward`, not kept: a model refits and
-    serves on
-    other graphs than it was searched on.
+    weights of their own; tied sides share alphas, not weights. The graph is given to `forward`, not kept: a
+    model refits and serves on other graphs than it was searched on.
 
     nodes: number of nodes of each kind. dim: embedding size, D. generator: draws the initial weights.
     """

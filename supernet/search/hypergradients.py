@@ -1,8 +1,7 @@
 """Hypergradients: the gradient of the alpha loss with respect to the alphas.
 
 Contract: (alphas, weights, train_loss, alpha_loss, lr) -> one gradient for each alpha. The two losses are
-closures that
-compute their value anew, with the current alphas and weights.
+closures that compute their value anew, with the current alphas and weights.
 """
 
 from __future__ import annotations

@@ -51,8 +51,7 @@ class Search:
     """The state of a search: supernet, both optimisers, generators, samplers, position, history.
 
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
-    stopped, bit for
-    bit on the CPU.
+    stopped, bit for bit on the CPU.
     """
 
     def __init__(

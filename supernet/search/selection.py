@@ -20,8 +20,8 @@ class Trials(NamedTuple):
     """What a rule may spend on short trainings.
 
     train: (choices, epochs) → validation score, of a model trained anew. generator: draws designs. known:
-    designs of
-    the space that the field has names for. pool: designs in the first round. epochs: of the first round.
+    designs of the space that the field has names for. pool: designs in the first round. epochs: of the first
+    round.
     """
 
     train: Callable[[Choices, int], float]

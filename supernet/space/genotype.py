@@ -22,13 +22,10 @@ _TYPES = {"choices": dict, "layers": int, "tie_sides": bool, "relations": list, 
 class Genotype:
     """One candidate for every slot, with where it comes from.
 
-    choices: slot → candidate. layers, tie_sides, relations: the frame of the space. space: fingerprint of
-    the space
-    searched. metrics: what the search measured at the end (of the supernet, not of the derived model).
-    mixture: slot →
-    candidate → final weight, for those that were open. seed: of the search. parent: hash of the genotype it
-    started
-    from, if any.
+    choices: slot → candidate. layers, tie_sides, relations: the frame of the space. space: fingerprint of the
+    space searched. metrics: what the search measured at the end (of the supernet, not of the derived model).
+    mixture: slot → candidate → final weight, for those that were open. seed: of the search. parent: hash of
+    the genotype it started from, if any.
     """
 
     choices: Mapping[str, str]
@@ -64,8 +61,7 @@ class Genotype:
         """Both sides written out; choices that cannot matter are set to one value.
 
         A convolution `skip` does not read its message, so its aggregators become `none`. With read-out
-        `last`, layers
-        at the end that are `skip` and `identity` on both sides are dropped.
+        `last`, layers at the end that are `skip` and `identity` on both sides are dropped.
         """
         full = _untied(self.choices, self.layers, self.relations) if self.tie_sides else dict(self.choices)
         for slot in full:
@@ -87,8 +83,7 @@ class Genotype:
         """Read it back strictly.
 
         Errors: InputError, naming file and field, for a file that is missing or no JSON, another version,
-        missing or
-        unknown fields, an unknown slot or candidate, or a hash that does not match the choices.
+        missing or unknown fields, an unknown slot or candidate, or a hash that does not match the choices.
         """
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))

@@ -38,9 +38,8 @@ class SearchSpace:
     design.
 
     layers: number of layers, L. tie_sides: users and items choose alike in every layer. slots: candidates of
-    single
-    slots, by name, where they differ from those of their kind. relations: named relations, each with its own
-    aggregators.
+    single slots, by name, where they differ from those of their kind. relations: named relations, each with
+    its own aggregators.
 
     Slot names, the same in YAML, genotype, TensorBoard and messages:
     `features/user`, `layer1/user/interactions/aggregate`, `layer1/user/convolve`, `layer1/user/activation`,

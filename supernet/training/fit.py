@@ -82,9 +82,8 @@ def fit(
 ) -> Fit:
     """Train `model` on `pairs` for at most recipe.epochs.
 
-    With `validate`, stop after recipe.patience validations without gain and restore the best weights;
-    without it train
-    for all epochs. `seen` says which items are no negatives.
+    With `validate`, stop after recipe.patience validations without gain and restore the best weights; without
+    it train for all epochs. `seen` says which items are no negatives.
 
     Errors: FloatingPointError where the loss is no longer finite.
     """

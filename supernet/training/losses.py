@@ -28,8 +28,7 @@ def batch_loss(
     """The recipe's loss of a batch, given the vectors of all nodes; a scalar.
 
     With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
-    input
-    must be the same in training and in ranking.
+    input must be the same in training and in ranking.
     """
     users = F.embedding(batch.users, vectors.user)
     items = F.embedding(batch.items, vectors.item)

@@ -10,13 +10,11 @@ class Recipe:
     """Loss, optimiser and stopping.
 
     loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains on
-    cosines
-    and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items (shared by
-    a batch in
-    softmax, per pair in bpr and bce). in_batch: the other items of a batch are negatives too (softmax).
-    lr: of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of messages.
-    epochs: at most so many. patience: validations without gain before stopping. validate_every: epochs
-    between them.
+    cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items
+    (shared by a batch in softmax, per pair in bpr and bce). in_batch: the other items of a batch are
+    negatives too (softmax). lr: of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch.
+    dropout: of messages. epochs: at most so many. patience: validations without gain before stopping.
+    validate_every: epochs between them.
     """
 
     loss: str = "softmax"

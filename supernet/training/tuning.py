@@ -49,9 +49,8 @@ def tune(
 ) -> Tuned:
     """The best of `settings.trials` recipes by validation score; `recipe` itself is the first one tried.
 
-    Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in
-    full, whatever
-    the number of trials. Ties go to the earlier trial.
+    Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in full,
+    whatever the number of trials. Ties go to the earlier trial.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
