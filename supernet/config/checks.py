@@ -26,7 +26,7 @@ POSITIVE = {
         "alpha_every",
         "alpha_lr",
         "select_pool",
-        "select_epochs",
+        "select_steps",
         "temperature_start",
         "temperature_end",
     ),

@@ -145,26 +145,27 @@ def _select(
     search: Search, config: TrainConfig, data: Dataset, mixture: dict[str, Tensor], log: logging.Logger
 ) -> dict[str, str]:
     """Choose one design from the mixture; a rule may train designs for a few epochs to judge them."""
-    space, recipe, device = search.model.space, search.recipe, next(search.model.parameters()).device
+    space, device = search.model.space, next(search.model.parameters()).device
+    short = replace(search.recipe, epochs=1, validate_every=1)
     with bar("selection") as progress:
 
-        def train(choices: dict[str, str], epochs: int) -> float:
-            short = replace(recipe, epochs=epochs)
+        def train(choices: dict[str, str], steps: int) -> float:
+            fixed = space.fixed(choices)
             try:
-                fixed = space.fixed(choices)
-                score = train_model(config, data, fixed, short, config.seed, search.graph, device)[
-                    1
-                ].best_score
+                fitted = train_model(
+                    config, data, fixed, short, config.seed, search.graph, device, steps=steps
+                )
+                score = fitted[1].best_score
             except FloatingPointError:
                 score = 0.0
             opened = ", ".join(choices[slot] for slot in space.choices())
-            log.info("selection: %d epochs, valid %s %.4f: %s", epochs, config.eval.metric, score, opened)
+            log.info("selection: %d steps, valid %s %.4f: %s", steps, config.eval.metric, score, opened)
             progress.advance()
             return score
 
         known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
         generator = torch.Generator().manual_seed(config.seed)
-        trials = Trials(train, generator, known, config.search.select_pool, config.search.select_epochs)
+        trials = Trials(train, generator, known, config.search.select_pool, config.search.select_steps)
         return SELECTIONS[config.search.select](space, mixture, trials)
 
 

@@ -97,7 +97,7 @@ def train_model(
     local = data.to(device)
     generator = torch.Generator().manual_seed(seed)
     pairs, seen = local.parts["train"], local.user_items(["train"])
-    return model, fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch)
+    return model, fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch, steps)
 
 
 def ranked(

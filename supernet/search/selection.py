@@ -19,16 +19,16 @@ Mixture = Mapping[str, Tensor]
 class Trials(NamedTuple):
     """What a rule may spend on short trainings.
 
-    train: (choices, epochs) → validation score, of a model trained anew. generator: draws designs. known:
-    designs of the space that the field has names for. pool: designs in the first round. epochs: of the first
-    round.
+    train: (choices, steps) → validation score, of a model trained anew. generator: draws designs. known:
+    designs of the space that the field has names for. pool: designs in the first round. steps: batches of
+    each training in the first round.
     """
 
     train: Callable[[Choices, int], float]
     generator: torch.Generator
     known: Sequence[Choices]
     pool: int
-    epochs: int
+    steps: int
 
 
 Selection = Callable[[SearchSpace, Mixture, Trials], Choices]
@@ -57,10 +57,10 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """
     pool = _distinct([argmax(space, mixture, trials), *trials.known])
     pool = _filled(pool, trials.pool, lambda: draw(space, mixture, trials.generator))
-    pool = _ordered(pool, trials, trials.epochs)[: max(1, -(-len(pool) // 3))]
+    pool = _ordered(pool, trials, trials.steps)[: max(1, -(-len(pool) // 3))]
     parents = iter(pool * 40)
     pool = _filled(pool, 3 * len(pool), lambda: neighbour(space, mixture, next(parents), trials.generator))
-    return _ordered(pool, trials, 3 * trials.epochs)[0]
+    return _ordered(pool, trials, 3 * trials.steps)[0]
 
 
 def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: torch.Generator) -> Choices:
@@ -83,8 +83,8 @@ def _filled(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list
     return pool
 
 
-def _ordered(pool: list[Choices], trials: Trials, epochs: int) -> list[Choices]:
-    scores = [trials.train(design, epochs) for design in pool]
+def _ordered(pool: list[Choices], trials: Trials, steps: int) -> list[Choices]:
+    scores = [trials.train(design, steps) for design in pool]
     return [pool[k] for k in sorted(range(len(pool)), key=lambda k: -scores[k])]
 
 

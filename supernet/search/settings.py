@@ -13,7 +13,7 @@ class SearchSettings:
     relaxation: name in RELAXATIONS; its temperature goes geometrically from temperature_start to
     temperature_end. order: hypergradient, by name. alpha_lr: of Adam on the alphas. alpha_batch_size: pairs
     of an alpha step. alpha_every: weight steps for each alpha step. select: selection rule, by name;
-    select_pool and select_epochs: designs and epochs of its first round of short trainings. checkpoint_every:
+    select_pool and select_steps: designs and batches of its first round of short trainings. checkpoint_every:
     weight steps between checkpoints, beside the one that ends an epoch (0: none).
     """
 
@@ -28,5 +28,5 @@ class SearchSettings:
     alpha_every: int = 1
     select: str = "rescored"
     select_pool: int = 9
-    select_epochs: int = 3
+    select_steps: int = 90
     checkpoint_every: int = 0

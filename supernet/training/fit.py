@@ -79,8 +79,10 @@ def fit(
     generator: torch.Generator,
     validate: Validate | None = None,
     watch: Watch | None = None,
+    steps: int | None = None,
 ) -> Fit:
-    """Train `model` on `pairs` for at most recipe.epochs.
+    """Train `model` on `pairs` for at most recipe.epochs; `steps` makes an epoch that many batches, not a
+    full pass.
 
     With `validate`, stop after recipe.patience validations without gain and restore the best weights; without
     it train for all epochs. `seen` says which items are no negatives.
@@ -93,7 +95,7 @@ def fit(
     history: list[Epoch] = []
     start = time.perf_counter()
     for epoch in range(1, recipe.epochs + 1):
-        loss = _one_epoch(model, graph, batches, seen, recipe, optimiser, generator)
+        loss = _one_epoch(model, graph, batches, seen, recipe, optimiser, generator, steps or len(batches))
         score = None
         if validate is not None and epoch % recipe.validate_every == 0:
             with torch.no_grad():
@@ -118,10 +120,11 @@ def _one_epoch(
     recipe: Recipe,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
+    steps: int,
 ) -> float:
     dropout = Dropout(recipe.dropout, generator) if recipe.dropout > 0 else None
     total = 0.0
-    for _ in range(len(batches)):
+    for _ in range(steps):
         batch = draw_batch(batches, seen, graph.nodes[ITEM], recipe, generator)
         loss = training_loss(model, graph, batch, recipe, dropout=dropout)
         optimiser.zero_grad(set_to_none=True)
@@ -129,7 +132,7 @@ def _one_epoch(
             loss.backward()
             optimiser.step()
         total += finite(loss, recipe)
-    return total / len(batches)
+    return total / steps
 
 
 def draw_batch(

@@ -39,7 +39,7 @@ def small():
         "search.alpha_batch_size=32",
         "training.epochs=6",
         "search.select_pool=5",
-        "search.select_epochs=1",
+        "search.select_steps=10",
         "loss.negatives=16",
         "runtime.threads=1",
     ]

@@ -8,7 +8,7 @@ from supernet.search.selection import Trials, known_designs, neighbour, rescored
 
 
 def trials(space, train, known=()):
-    return Trials(train, torch.Generator().manual_seed(0), list(known), pool=6, epochs=2)
+    return Trials(train, torch.Generator().manual_seed(0), list(known), pool=6, steps=2)
 
 
 def even(space):
@@ -18,14 +18,14 @@ def even(space):
 def test_the_best_by_validation_is_chosen_and_later_rounds_are_longer():
     space, calls = space_of(load_space("small")), []
 
-    def train(design, epochs):
-        calls.append((epochs, tuple(design.values())))
+    def train(design, steps):
+        calls.append((steps, tuple(design.values())))
         return float(sum(name == "sum" for name in design.values()))
 
     chosen = rescored(space, even(space), trials(space, train))
-    last = [design for epochs, design in calls if epochs == 6]
-    assert {epochs for epochs, _ in calls} == {2, 6}
-    assert sum(epochs == 2 for epochs, _ in calls) == 6
+    last = [design for steps, design in calls if steps == 6]
+    assert {steps for steps, _ in calls} == {2, 6}
+    assert sum(steps == 2 for steps, _ in calls) == 6
     assert len(set(last)) == len(last) == 6
     assert tuple(chosen.values()) == max(last, key=lambda design: sum(name == "sum" for name in design))
 
@@ -34,7 +34,7 @@ def test_a_known_design_that_is_best_wins_whatever_the_mixture_says():
     space = space_of(load_space("small"))
     (lightgcn,) = known_designs(space, [space_of(load_space("lightgcn"))])
     mixture = {slot: torch.eye(len(names))[-1] for slot, names in space.choices().items()}
-    chosen = rescored(space, mixture, trials(space, lambda d, epochs: float(d == lightgcn), [lightgcn]))
+    chosen = rescored(space, mixture, trials(space, lambda d, steps: float(d == lightgcn), [lightgcn]))
     assert chosen == lightgcn
 
 
