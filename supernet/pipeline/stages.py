@@ -89,9 +89,12 @@ def train_model(
     graph: Graph,
     device: torch.device,
     watch: Watch | None = None,
+    steps: int | None = None,
 ) -> tuple[Recommender, Fit]:
-    """Train a fixed space anew on the train part, stopped by the valid part; the model has its best
-    weights."""
+    """Train a fixed space anew on the train part, stopped by the valid part; the model has its best weights.
+
+    steps: batches of an epoch; None is a full pass.
+    """
     model = make_model(space, graph, config.model.dim, seed, device)
     validate = validator(config, data, model)
     local = data.to(device)
