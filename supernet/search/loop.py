@@ -78,12 +78,17 @@ class Search:
         self.history: list[dict[str, Any]] = []
 
     @property
+    def warmup(self) -> int:
+        """Epochs that train weights alone; the last epoch always trains alphas too."""
+        return min(self.settings.warmup, self.settings.epochs - 1)
+
+    @property
     def temperature(self) -> float:
         """Temperature of the relaxation in this epoch; alphas move, and it falls, from the end of the
         warm-up."""
         settings = self.settings
-        epochs = max(1, settings.epochs - settings.warmup)
-        epoch = min(max(0, self.epoch - settings.warmup), epochs - 1)
+        epochs = max(1, settings.epochs - self.warmup)
+        epoch = min(max(0, self.epoch - self.warmup), epochs - 1)
         return temperature_at(epoch, epochs, settings.temperature_start, settings.temperature_end)
 
     def mixture(self, detach: bool = True) -> dict[str, Tensor]:
@@ -119,7 +124,7 @@ class Search:
                 self.model(self.graph, self.mixture())
         while self.step < len(self.train):
             start = time.perf_counter()
-            if self.epoch >= self.settings.warmup and self.step % self.settings.alpha_every == 0:
+            if self.epoch >= self.warmup and self.step % self.settings.alpha_every == 0:
                 self.alpha_step()
             self.weight_step()
             self.step += 1

@@ -209,7 +209,7 @@ def test_valid_and_test_are_never_read(tiny, parts):
 
 def test_weights_never_see_the_alpha_pairs(tiny):
     """Frozen alphas: other alpha pairs give the same weights."""
-    settings = replace(tiny.settings, warmup=9)
+    settings = replace(tiny.settings, alpha_lr=0.0)
     expected = finished(tiny.search(settings))
     tiny.data.parts["alpha"] = Pairs(torch.tensor([0]), torch.tensor([1]))
     assert same(finished(tiny.search(settings))[0], expected[0])
@@ -246,3 +246,9 @@ def test_the_record_describes_the_epoch(tiny):
     search.model.load_state_dict(state)
     with torch.no_grad():
         assert last["score"] == float(search.model(tiny.graph, mixture).user.sum())
+
+
+def test_the_last_epoch_trains_alphas_whatever_the_warm_up(tiny):
+    search = tiny.search(replace(tiny.settings, epochs=1, warmup=2))
+    search.run(score)
+    assert any(bool(alpha.any()) for alpha in search.model.alphas.values())
