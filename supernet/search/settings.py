@@ -10,11 +10,12 @@ class SearchSettings:
     """Numbers of the alternating loop.
 
     epochs: passes over the train pairs. warmup: of those, epochs in which only weights are trained, at most
-    all but the last. relaxation: name in RELAXATIONS; its temperature goes geometrically from temperature_start to
-    temperature_end. order: hypergradient, by name. alpha_lr: of Adam on the alphas. alpha_batch_size: pairs
-    of an alpha step. alpha_every: weight steps for each alpha step. select: selection rule, by name;
-    select_pool and select_steps: designs and batches of its first round of short trainings. checkpoint_every:
-    weight steps between checkpoints, beside the one that ends an epoch (0: none).
+    all but the last. relaxation: name in RELAXATIONS; its temperature goes geometrically from
+    temperature_start to temperature_end. order: hypergradient, by name. alpha_lr: of Adam on the alphas.
+    alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for each alpha step. select:
+    selection rule, by name; select_pool and select_steps: designs and batches of its first round of short
+    trainings. checkpoint_every: weight steps between checkpoints, beside the one that ends an epoch (0:
+    none).
     """
 
     epochs: int = 8
