@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 
 import torch
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the package `ops`
 
 from ops.backend import kernels_installed
 from ops.mixture import AggregateMixture
