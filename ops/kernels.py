@@ -17,6 +17,10 @@ CHUNK = 1 << 22
 edges."""
 
 
+PAYLOAD = 29
+"""Bits that a float32 leaves free in a float64's mantissa."""
+
+
 @functools.cache
 def _hear_beta_warning_once() -> None:
     """Torch warns once a process that CSR is in beta; a user can do nothing about it."""
@@ -39,7 +43,18 @@ def weighted_sum(relation: Relation, value: Tensor, x: Tensor) -> Tensor:
         load_kernels()  # registers torch.ops.torch_sparse
         value, x = value.detach(), x.detach().contiguous()  # it has gradients of its own
         return torch.ops.torch_sparse.spmm_sum(None, relation.ptr, relation.index, value, None, None, x)
+    if x.device.type == "cpu":  # torch's own kernel takes int64 as it is; `@` copies the indices for MKL
+        return torch.sparse.mm(_csr(relation, value.detach()), x.detach(), reduce="sum")
     return _csr(relation, value) @ x
+
+
+def edge_total(relation: Relation, value: Tensor) -> Tensor:
+    """Sum over the edges of each target. Shapes: value (E,) -> (N_dst,)."""
+    if relation.backend.used == "scatter":
+        load_kernels()
+        return torch.ops.torch_scatter.segment_sum_csr(value.contiguous(), relation.ptr, None)
+    ones = relation.cached(("sources", value.dtype), lambda: value.new_ones(relation.n_source))
+    return torch.mv(_csr(relation, value.detach()), ones)
 
 
 def sampled_product(relation: Relation, left: Tensor, right: Tensor) -> Tensor:
@@ -56,27 +71,60 @@ def sampled_product(relation: Relation, left: Tensor, right: Tensor) -> Tensor:
 
 
 def maximum(relation: Relation, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Elementwise maximum over neighbours, 0 where there are none, and the edge it came from (E where none).
+    """Elementwise maximum over neighbours and the source it came from; 0 and source 0 where there are none.
 
     Shapes: x (N_src, D) -> (N_dst, D), (N_dst, D) int64.
     """
+    x = x.detach()
     if not relation.n_edges:
         zeros = x.new_zeros(relation.n_target, x.shape[1])
         return zeros, zeros.long()
-    ones = relation.cached(("ones", x.dtype), lambda: x.new_ones(relation.n_edges))
+    if relation.backend.used == "torch" and x.device.type == "cpu" and x.dtype == torch.float32:
+        return packed_maximum(relation, x)
     if relation.backend.used == "scatter":
         load_kernels()
-        return torch.ops.torch_sparse.spmm_max(relation.ptr, relation.index, ones, x.detach().contiguous())
-    if x.device.type != "cpu":
-        return gathered_maximum(relation, x)
-    with torch.enable_grad():  # torch returns the edges only where a gradient may be asked for
-        leaf = x.detach().requires_grad_()
-        out, edge = torch.ops.aten._sparse_mm_reduce_impl(_csr(relation, ones), leaf, "amax")
-    return out.detach(), edge
+        ones = relation.cached(("ones", x.dtype), lambda: x.new_ones(relation.n_edges))
+        out, edge = torch.ops.torch_sparse.spmm_max(relation.ptr, relation.index, ones, x.contiguous())
+    else:
+        out, edge = gathered_maximum(relation, x)
+    empty = empty_rows(relation)
+    if empty.numel():
+        out, edge = out.index_fill(0, empty, 0.0), edge.index_fill(0, empty, 0)
+    source = relation.index.index_select(0, edge.flatten()).view_as(edge)
+    return out, source.index_fill(0, empty, 0) if empty.numel() else source
+
+
+def empty_rows(relation: Relation) -> Tensor:
+    """Targets without edges, ascending."""
+    return relation.cached("empty", lambda: (relation.ptr.diff() == 0).nonzero().flatten())
+
+
+def packed_maximum(relation: Relation, x: Tensor) -> tuple[Tensor, Tensor]:
+    """`maximum` for float32, in one vectorised pass that finds value and source together.
+
+    A float32 widened to float64 leaves the lowest 29 bits of the mantissa free: they carry the source, so
+    that the greatest packed number is the greatest value and tells its source (of equal ones, the lowest
+    source above zero and the highest below). torch's own kernel that also returns the arg-max is not
+    vectorised, and took 3 times as long (benchmarks/ops.py). Zeros are packed as 2^-1000, which is no
+    denormal and unpacks to zero.
+
+    Errors: ValueError for 2^29 sources and more.
+    """
+    if relation.n_source >= 1 << PAYLOAD:
+        raise ValueError(f"at most 2^{PAYLOAD} - 1 sources can be packed, found {relation.n_source}")
+    number = torch.arange(relation.n_source).unsqueeze(1)
+    packed = x.double().add_(2.0**-1000)
+    packed.view(torch.int64).bitwise_or_(number)
+    ones = relation.cached(("ones", packed.dtype), lambda: packed.new_ones(relation.n_edges))
+    bits = torch.sparse.mm(_csr(relation, ones), packed, reduce="amax").view(torch.int64)
+    bits.index_fill_(0, empty_rows(relation), 0)  # rows that the kernel leaves as it found them
+    source = (bits & ((1 << PAYLOAD) - 1)).clamp_(max=relation.n_source - 1)  # NaN has a payload of its own
+    return bits.sub_(source).view(torch.float64).to(x.dtype), source
 
 
 def gathered_maximum(relation: Relation, x: Tensor) -> tuple[Tensor, Tensor]:
-    """`maximum` without a sparse kernel, which torch has on the CPU alone; a few channels at a time.
+    """The maximum and the edge it came from (E where none), without a sparse kernel; some channels at a
+    time.
 
     Shapes: x (N_src, D) -> (N_dst, D), (N_dst, D) int64.
     """

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ops.backend import Backend, choose_backend
+
+
+class EdgeWeights(NamedTuple):
+    """Numbers of the edges in the order of a relation, and in that of its transpose, (…, E) each."""
+
+    forward: Tensor
+    transposed: Tensor
+
+
+class Part(NamedTuple):
+    """Where a relation of some rows comes from: the whole relation, and the edges of it that it holds,
+    (E_part,)."""
+
+    whole: Relation
+    edges: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +48,7 @@ class Relation:
     inverse: Tensor
     backend: Backend
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+    _part: Part | None = field(default=None, repr=False)
 
     @classmethod
     def from_edges(
@@ -93,12 +109,36 @@ class Relation:
             self._cache["T"] = twin
         return self._cache["T"]
 
+    def rows(self, rows: Tensor) -> Relation:
+        """The relation of some targets alone, R × N_src: rows (R,), ascending, none twice.
+
+        Degrees and coefficients stay those of the whole relation. Its transpose is filtered from the whole
+        one's, without a sort: a few passes over E numbers. Its own transpose is for products, not for `rows`
+        or `per_edge`.
+        """
+        first, counts = self.ptr[rows], self.ptr[rows + 1] - self.ptr[rows]
+        ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        row = torch.repeat_interleave(counts)
+        edges = (first - ptr[:-1])[row] + torch.arange(row.numel(), device=row.device)
+        place = torch.full_like(self.row, -1)
+        place[edges] = torch.arange(row.numel(), device=row.device)
+        moved = place.index_select(0, self.perm)
+        perm = moved[moved >= 0]
+        index, inverse = self.index.index_select(0, edges), torch.empty_like(perm)
+        inverse[perm] = torch.arange(row.numel(), device=row.device)
+        return Relation(
+            ptr, index, row, _pointers(index, self.n_source), row.index_select(0, perm), perm, inverse,
+            self.backend, {}, Part(self, edges),
+        )  # fmt: skip
+
     def target_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Number of edges of each target, (N_dst,)."""
         return self.cached(("target_degree", dtype), lambda: self.ptr.diff().to(dtype))
 
     def source_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Number of edges of each source, (N_src,)."""
+        """Number of edges of each source, (N_src,), in the whole relation."""
+        if self._part is not None:
+            return self._part.whole.source_degree(dtype)
         return self.cached(("source_degree", dtype), lambda: self.ptr_t.diff().to(dtype))
 
     def cached(self, key: Any, make: Callable[[], Tensor]) -> Tensor:  # noqa: ANN401
@@ -108,6 +148,19 @@ class Relation:
                 self._cache[key] = make()
         return self._cache[key]
 
+    def per_edge(self, key: Any, make: Callable[[Relation], Tensor]) -> EdgeWeights:  # noqa: ANN401
+        """Numbers of each edge that depend on the graph alone, `make(relation)` (…, E), in the order of both
+        directions; kept by the whole relation, gathered by a relation of some rows."""
+        part = self._part
+        if part is not None:
+            whole = part.whole.per_edge(key, make).forward
+            forward = self.cached(key, lambda: whole.index_select(-1, part.edges))
+        else:
+            forward = self.cached(key, lambda: make(self))
+        return EdgeWeights(
+            forward, self.cached((key, "transposed"), lambda: forward.index_select(-1, self.perm))
+        )
+
     def to(self, device: torch.device | str) -> Relation:
         """The same relation on another device, with that device's kernels where the choice was automatic."""
         device = torch.device(device)
@@ -115,7 +168,9 @@ class Relation:
             return self
         names = ("ptr", "index", "row", "ptr_t", "index_t", "perm", "inverse")
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
-        return replace(self, **moved, backend=choose_backend(self.backend.asked, device), _cache={})
+        return replace(
+            self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, _part=None
+        )
 
 
 def _check_range(name: str, nodes: Tensor, size: int) -> None:

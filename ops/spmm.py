@@ -15,15 +15,21 @@ from ops import kernels
 from ops.relation import Relation
 
 
-def spmm(relation: Relation, x: Tensor, weight: Tensor | None = None) -> Tensor:
+def spmm(
+    relation: Relation, x: Tensor, weight: Tensor | None = None, transposed: Tensor | None = None
+) -> Tensor:
     r"""Sparse–dense product: :math:`o_i = \sum_{e: j \to i} w_e x_j`; `weight=None` is all ones.
 
-    Shapes: x (N_src, D), weight (E,) -> (N_dst, D); a target without edges gets zeros.
+    transposed: the same weights in the order of relation.T, where they are known: it saves the backward a
+    gather. Shapes: x (N_src, D), weight (E,), transposed (E,) -> (N_dst, D); a target without edges gets
+    zeros.
     """
     _check(relation, x)
     if weight is None:
-        weight = relation.cached(("ones", x.dtype), lambda: x.new_ones(relation.n_edges))
-    return _WeightedSum.apply(relation, weight, x)  # type: ignore[no-untyped-call]
+        weight = transposed = relation.cached(("ones", x.dtype), lambda: x.new_ones(relation.n_edges))
+    if transposed is not None:
+        transposed = transposed.detach()
+    return _WeightedSum.apply(relation, weight, x, transposed)  # type: ignore[no-untyped-call]
 
 
 def sddmm(relation: Relation, left: Tensor, right: Tensor) -> Tensor:
@@ -51,17 +57,23 @@ def _check(relation: Relation, x: Tensor) -> None:
 
 class _WeightedSum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, relation: Relation, weight: Tensor, x: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.relation = relation
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        relation: Relation,
+        weight: Tensor,
+        x: Tensor,
+        transposed: Tensor | None,
+    ) -> Tensor:
+        ctx.relation, ctx.transposed = relation, transposed
         ctx.save_for_backward(weight, x if weight.requires_grad else None)
         return kernels.weighted_sum(relation, weight, x)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor | None]:  # noqa: ANN401
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         weight, x = ctx.saved_tensors
         grad_weight = sddmm(ctx.relation, grad, x) if ctx.needs_input_grad[1] else None
-        grad_x = _transposed(ctx.relation, grad, weight) if ctx.needs_input_grad[2] else None
-        return None, grad_weight, grad_x
+        grad_x = _transposed(ctx.relation, grad, weight, ctx.transposed) if ctx.needs_input_grad[2] else None
+        return None, grad_weight, grad_x, None
 
 
 class _SampledProduct(torch.autograd.Function):
@@ -82,23 +94,24 @@ class _SampledProduct(torch.autograd.Function):
 class _Maximum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, relation: Relation, x: Tensor) -> Tensor:  # noqa: ANN401
-        out, edge = kernels.maximum(relation, x)
-        ctx.n_source = relation.n_source
-        ctx.empty = relation.cached("empty", lambda: (relation.ptr.diff() == 0).nonzero().flatten())
-        if ctx.empty.numel():
-            out, edge = out.index_fill(0, ctx.empty, 0.0), edge.index_fill(0, ctx.empty, 0)
-        source = relation.index.index_select(0, edge.flatten()) if relation.n_edges else edge.flatten()
-        ctx.save_for_backward(source.view_as(edge))
+        out, source = kernels.maximum(relation, x)
+        ctx.shape = x.shape
+        ctx.empty = kernels.empty_rows(relation)
+        channel = torch.arange(x.shape[1], device=x.device)
+        ctx.save_for_backward(source.mul_(x.shape[1]).add_(channel).flatten())
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:  # noqa: ANN401
-        (source,) = ctx.saved_tensors
+        (cell,) = ctx.saved_tensors
         if ctx.empty.numel():
             grad = grad.index_fill(0, ctx.empty, 0.0)
-        zeros = grad.new_zeros(ctx.n_source, grad.shape[1])
-        return None, zeros.scatter_add(0, source, grad)
+        # one flat list of cells: half the time of a two-dimensional scatter
+        found = grad.new_zeros(ctx.shape.numel()).scatter_add(0, cell, grad.flatten())
+        return None, found.view(ctx.shape)
 
 
-def _transposed(relation: Relation, grad: Tensor, weight: Tensor) -> Tensor:
-    return spmm(relation.T, grad, weight.index_select(0, relation.perm))
+def _transposed(relation: Relation, grad: Tensor, weight: Tensor, transposed: Tensor | None = None) -> Tensor:
+    if transposed is None or (weight.requires_grad and torch.is_grad_enabled()):  # create_graph
+        return spmm(relation.T, grad, weight.index_select(0, relation.perm))
+    return spmm(relation.T, grad, transposed, weight.detach())

@@ -4,6 +4,7 @@ files."""
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import logging
 import os
@@ -60,11 +61,34 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def set_up(device: str, threads: int) -> torch.device:
-    """Set torch's threads (0: as torch chooses) and find the device: `auto` is CUDA where there is one.
+def keep_memory() -> bool:
+    """Tell glibc to keep what is freed, in one arena, for the next large tensor; True where it took effect.
+
+    Without it a large block is returned to the system when freed, and the next of its size is paid for again,
+    page by page (benchmarks/train.py shows what it earns). Takes effect for the whole process.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):  # not glibc
+        return False
+    trim_threshold, mmap_max, arena_max = -1, -4, -8  # malloc.h
+    settings = {mmap_max: 0, trim_threshold: 2**31 - 1, arena_max: 1}
+    done = [mallopt(name, value) == 1 for name, value in settings.items()]
+    return all(done)
+
+
+def set_up(device: str, threads: int, allocator: bool = True, deterministic: bool = False) -> torch.device:
+    """Set torch's threads (0: as torch chooses), allocator and determinism, and find the device.
+
+    `auto` is CUDA where there is one.
 
     Errors: InputError for a device that torch does not know or this machine does not have.
     """
+    if allocator:
+        keep_memory()
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
+        torch.use_deterministic_algorithms(True)
     if threads:
         torch.set_num_threads(threads)
     if device == "auto":

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ops.registry import Registry
-from ops.relation import Relation
+from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
 AGGREGATORS: Registry[type[nn.Module]] = Registry("aggregator")
@@ -26,8 +26,11 @@ class LinearAggregator(nn.Module):
         """The weight c(e) of each edge, (E,)."""
         raise NotImplementedError
 
+    def edge_weights(self, relation: Relation, dtype: torch.dtype) -> EdgeWeights:
+        """The coefficients in the order of both directions, kept by the relation."""
+        return relation.per_edge((type(self).__name__, dtype), lambda whole: self.coefficients(whole, dtype))
+
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src -> (N_dst, D)."""
-        dtype = source.dtype
-        weight = relation.cached((type(self).__name__, dtype), lambda: self.coefficients(relation, dtype))
-        return spmm(relation, source, weight)
+        weights = self.edge_weights(relation, source.dtype)
+        return spmm(relation, source, weights.forward, weights.transposed)

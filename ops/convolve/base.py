@@ -55,17 +55,18 @@ def apply_terms(terms: Terms, target: Tensor, message: Tensor) -> Tensor:
     """x·A + m·B + (x⊙m)·C; a term whose matrix is 0.0 costs nothing. Shapes: (N, D), (N, D) -> (N, D)."""
     out: Tensor | None = None
     for matrix, factor in zip(terms, (target, message, None), strict=True):
-        if isinstance(matrix, float) and matrix == 0.0:
-            continue
-        value = _times(target * message if factor is None else factor, matrix)
-        out = value if out is None else out + value
-    return torch.zeros_like(target) if out is None else out
+        if not (isinstance(matrix, float) and matrix == 0.0):
+            out = _plus(out, target * message if factor is None else factor, matrix)
+    return torch.zeros_like(target) if out is None else out.to(target.dtype)  # autocast ends here
 
 
-def _times(x: Tensor, matrix: Matrix) -> Tensor:
-    if isinstance(matrix, float):
+def _plus(out: Tensor | None, x: Tensor, matrix: Matrix) -> Tensor:
+    """out + x · matrix."""
+    if isinstance(matrix, Tensor):
+        return x @ matrix if out is None else torch.addmm(out, x, matrix)
+    if out is None:
         return x if matrix == 1.0 else x * matrix
-    return x @ matrix
+    return torch.add(out, x, alpha=matrix)
 
 
 def square(dim: int) -> nn.Parameter:

@@ -2,7 +2,7 @@
 
 from ops.mixture.activation import ActivationMixture
 from ops.mixture.aggregate import AggregateMixture
-from ops.mixture.base import Mixture, calibrating
+from ops.mixture.base import Choice, Mix, Mixture, Partial, calibrating
 from ops.mixture.convolve import ConvolveMixture
 from ops.mixture.readout import ReadoutMixture
 from ops.mixture.score import ScoreMixture
@@ -10,8 +10,11 @@ from ops.mixture.score import ScoreMixture
 __all__ = [
     "ActivationMixture",
     "AggregateMixture",
+    "Choice",
     "ConvolveMixture",
+    "Mix",
     "Mixture",
+    "Partial",
     "ReadoutMixture",
     "ScoreMixture",
     "calibrating",

@@ -3,45 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.activation import ACTIVATIONS, NEGATIVE_SLOPE
-from ops.mixture.base import Mixture
+from ops.mixture.base import Mix, Mixture
+
+FUSED = (*NEGATIVE_SLOPE, "elu", "tanh")
 
 
 class ActivationMixture(Mixture):
-    """Σ_k p_k activation_k: one function with mixed slopes for the piecewise-linear ones.
+    """Σ_k p_k activation_k: one function with mixed slopes, whose slope is made with its value.
 
-    Not rescaled: slopes are part of what an activation is. Shapes: x (N, D), p (K,) -> (N, D).
+    The backward is then one product, whatever the number of candidates. Not rescaled: slopes are part of what
+    an activation is. Shapes: x (N, D), p (K,) -> (N, D).
     """
 
     def __init__(self, names: Sequence[str], dim: int) -> None:
         super().__init__({name: _Function(name) for name in names}, scaled=False)
 
-    def forward(self, x: Tensor, p: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, p: Mix | None) -> Tensor:
         """The mixed activation."""
-        if self.only is not None:
-            return self.only(x)
-        assert p is not None, "a slot with several candidates needs its mixture"
+        single = self.single(p)
+        if single is not None:
+            return single(x)
+        p = cast(Tensor, p)
         names = list(self.candidates)
-        bent = [k for k, name in enumerate(names) if name in NEGATIVE_SLOPE]
-        curved = [k for k in range(len(names)) if k not in bent]
-        out = None
-        if bent:
-            slopes = p.new_tensor([NEGATIVE_SLOPE[names[k]] for k in bent])
-            out = _two_slopes(x, p[bent].sum(), p[bent] @ slopes)
-        for k in curved:
-            value = p[k] * self.candidates[names[k]](x)
-            out = value if out is None else out + value
+        fused = [k for k, name in enumerate(names) if name in FUSED]
+        out: Tensor | None = None
+        if fused:
+            out = _Mixed.apply(x, p[fused], tuple(names[k] for k in fused))  # type: ignore[no-untyped-call]
+        for k, name in enumerate(names):
+            if k not in fused:
+                value = self.candidates[name](x)
+                out = p[k] * value if out is None else torch.addcmul(out, p[k], value)
         assert out is not None
         return out
 
 
-def _two_slopes(x: Tensor, above: Tensor, below: Tensor) -> Tensor:
-    positive = F.relu(x)  # at zero its slope is 0, so that `below` holds there, as in torch
-    return positive * above + (x - positive) * below
+def plain_mixture(x: Tensor, p: Tensor, names: Sequence[str]) -> Tensor:
+    """Σ_k p_k activation_k(x), by operations that torch differentiates."""
+    terms = [p[k] * ACTIVATIONS[name](x) for k, name in enumerate(names)]
+    return sum(terms, start=torch.zeros_like(x))
+
+
+class _Mixed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: Tensor, names: tuple[str, ...]) -> Tensor:  # noqa: ANN401
+        ctx.names = names
+        share = dict(zip(names, p.unbind(), strict=True))
+        bent = {name: share[name] for name in names if name in NEGATIVE_SLOPE}
+        above = sum(bent.values(), start=p.new_zeros(()))
+        below = sum((NEGATIVE_SLOPE[name] * s for name, s in bent.items()), start=p.new_zeros(()))
+        positive = F.relu(x)
+        out = torch.sub(x, positive).mul_(below).addcmul_(positive, above)
+        smooth = [share[name] for name in ("elu", "tanh") if name in share]
+        # the slope: at zero `below` holds, as in torch; elu' = min(elu, 0) + 1, tanh' = 1 − tanh²
+        slope = positive.sign_().mul_(above - below).add_(sum(smooth, start=below))
+        if "elu" in share:
+            value = F.elu(x)
+            out.addcmul_(share["elu"], value)
+            slope.addcmul_(share["elu"], value.clamp_(max=0.0))
+        if "tanh" in share:
+            value = torch.tanh(x)
+            out.addcmul_(share["tanh"], value)
+            slope.addcmul_(share["tanh"], value.square_(), value=-1)
+        ctx.save_for_backward(x, p, slope)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, p, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph
+            inputs = [v for v, wanted in zip((x, p), ctx.needs_input_grad, strict=False) if wanted]
+            again = iter(torch.autograd.grad(plain_mixture(x, p, ctx.names), inputs, grad, create_graph=True))
+            return *(next(again) if wanted else None for wanted in ctx.needs_input_grad[:2]), None
+        grad_x = grad * slope if ctx.needs_input_grad[0] else None
+        return grad_x, _shares(x, grad, ctx.names) if ctx.needs_input_grad[1] else None, None
+
+
+def _shares(x: Tensor, grad: Tensor, names: Sequence[str]) -> Tensor:
+    """<grad, activation_k(x)> of each candidate, (K,)."""
+    flat = grad.reshape(-1)
+    whole, positive = flat @ x.reshape(-1), flat @ F.relu(x).reshape(-1)
+    found = []
+    for name in names:
+        if name in NEGATIVE_SLOPE:
+            found.append(positive + NEGATIVE_SLOPE[name] * (whole - positive))
+        else:
+            found.append(flat @ ACTIVATIONS[name](x).reshape(-1))
+    return torch.stack(found)
 
 
 class _Function(nn.Module):

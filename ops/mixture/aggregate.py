@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ops.aggregate import AGGREGATORS, LinearAggregator, NoMessage
-from ops.mixture.base import Mixture
-from ops.relation import Relation
+from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, NoMessage, SymmetricSum
+from ops.mixture.base import Choice, Mix, Mixture, Partial
+from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
 
 class AggregateMixture(Mixture):
-    """Σ_k f_k aggregate_k: one product with mixed edge weights for the linear ones, one each for the others.
+    """Σ_k f_k aggregate_k: one product with mixed edge weights for the linear ones and attention, one each
+    for the others.
 
     Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src, p (K,) -> (N_dst, D).
     """
@@ -23,30 +24,64 @@ class AggregateMixture(Mixture):
     def __init__(self, names: Sequence[str], dim: int) -> None:
         super().__init__({name: AGGREGATORS[name](dim) for name in names})
 
-    def forward(self, source: Tensor, target: Tensor, relation: Relation, p: Tensor | None) -> Tensor:
+    def forward(self, source: Tensor, target: Tensor, relation: Relation, p: Mix | None) -> Tensor:
         """The mixed message."""
-        if self.only is not None:
-            return self.only(source, target, relation)
-        assert p is not None, "a slot with several candidates needs its mixture"
+        single = self.single(p)
+        if single is not None:
+            return single(source, target, relation)
+        if isinstance(p, Partial):
+            return self._partial(source, target, relation, p)
         if self.calibrate:
             modules = self.candidates.values()
             self.measure([None if isinstance(m, NoMessage) else m(source, target, relation) for m in modules])
-        factors = self.factors(p)
-        out = self._linear(source, relation, factors)
-        for k, module in enumerate(self.candidates.values()):
-            if not isinstance(module, LinearAggregator | NoMessage):
-                value = factors[k] * module(source, target, relation)
-                out = value if out is None else out + value
-        return source.new_zeros(relation.n_target, source.shape[1]) if out is None else out
+        return self._mixed(source, target, relation, cast(Tensor, p), slice(None))
 
-    def _linear(self, source: Tensor, relation: Relation, factors: Tensor) -> Tensor | None:
+    def _partial(self, source: Tensor, target: Tensor, relation: Relation, p: Partial) -> Tensor:
+        """The candidates for some channels, `sym` for the others."""
+        mixed = self._mixed(source, target, relation, p.p, slice(p.start, p.stop))
+        others = torch.cat([source[:, : p.start], source[:, p.stop :]], dim=1)
+        plain = SymmetricSum(others.shape[1])(others, target, relation)
+        return torch.cat([plain[:, : p.start], mixed, plain[:, p.start :]], dim=1)
+
+    def _mixed(
+        self, source: Tensor, target: Tensor, relation: Relation, p: Tensor, channels: slice
+    ) -> Tensor:
+        factors = self.factors(p)
+        x, y = source[:, channels].contiguous(), target[:, channels]
         modules = list(self.candidates.values())
-        linear = [k for k, module in enumerate(modules) if isinstance(module, LinearAggregator)]
+        out = self._products(source, target, relation, factors, x)
+        for k, module in enumerate(modules):
+            if not isinstance(module, LinearAggregator | NoMessage | Attention):
+                value = module(x, y, relation)
+                out = factors[k] * value if out is None else torch.addcmul(out, factors[k], value)
+        return x.new_zeros(relation.n_target, x.shape[1]) if out is None else out
+
+    def _products(
+        self, source: Tensor, target: Tensor, relation: Relation, factors: Tensor, x: Tensor
+    ) -> Tensor | None:
+        """The linear candidates and attention: edge weights are mixed, then there is one product of x."""
+        mixed = self._linear(relation, factors, x.dtype)
+        for k, module in enumerate(self.candidates.values()):
+            if isinstance(module, Attention):
+                share = factors[k] * module.coefficients(source, target, relation)
+                return spmm(relation, x, share if mixed is None else share + mixed.forward)
+        return None if mixed is None else spmm(relation, x, *mixed)
+
+    def _linear(self, relation: Relation, factors: Tensor, dtype: torch.dtype) -> EdgeWeights | None:
+        """Σ_k f_k c_k(e) over the linear candidates, in both directions."""
+        linear = {k: m for k, m in enumerate(self.candidates.values()) if isinstance(m, LinearAggregator)}
         if not linear:
             return None
-        chosen = [cast(LinearAggregator, modules[k]) for k in linear]
-        key = ("mixture", source.dtype, *(type(m).__name__ for m in chosen))
-        stacked = relation.cached(
-            key, lambda: torch.stack([m.coefficients(relation, source.dtype) for m in chosen])
+        stacked = relation.per_edge(
+            ("mixture", dtype, *(type(m).__name__ for m in linear.values())),
+            lambda whole: torch.stack([m.coefficients(whole, dtype) for m in linear.values()]),
         )
-        return spmm(relation, source, factors[linear] @ stacked)
+        shares = factors[list(linear)]
+        return EdgeWeights(shares @ stacked.forward, shares.detach() @ stacked.transposed)
+
+    def linear_under(self, p: Mix | None) -> bool:
+        """Whether what runs under p is one fixed weighted sum at most."""
+        modules: list[nn.Module] = list(self.candidates.values())
+        if isinstance(p, Choice):
+            modules = [modules[p.number]]
+        return all(isinstance(m, LinearAggregator | NoMessage) for m in modules)

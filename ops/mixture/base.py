@@ -13,12 +13,33 @@ candidate.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ops.aggregate import NoMessage
+
+
+class Choice(NamedTuple):
+    """One candidate in place of a mixture, by number. `weight`, a scalar of value 1, carries the gradient to
+    its probability; None where none is asked for."""
+
+    number: int
+    weight: Tensor | None = None
+
+
+class Partial(NamedTuple):
+    """A mixture p (K,) of the channels start … stop alone; the others take the slot's plain operator."""
+
+    p: Tensor
+    start: int
+    stop: int
+
+
+Mix = Tensor | Choice | Partial
+"""What a slot may be given: the whole mixture (K,), one candidate, or a mixture of some channels."""
 
 
 class Mixture(nn.Module):
@@ -44,6 +65,27 @@ class Mixture(nn.Module):
         """The candidate, where there is just one."""
         modules = list(self.candidates.values())
         return modules[0] if len(modules) == 1 else None
+
+    def single(self, p: Mix | None) -> Callable[..., Tensor] | None:
+        """The one operator to run where there is just one candidate, or one was chosen; else None."""
+        if self.only is None:
+            assert p is not None, "a slot with several candidates needs its mixture"
+            if isinstance(p, Choice) and p.weight is not None:
+                module, weight = list(self.candidates.values())[p.number], p.weight
+                return lambda *inputs: weight * module(*inputs)
+        return self.chosen(p)
+
+    def chosen(self, p: Mix | None) -> nn.Module | None:
+        """The candidate that stands alone, without a gradient to its probability; None in a mixture."""
+        name = self.chosen_name(p)
+        return None if name is None else self.candidates[name]
+
+    def chosen_name(self, p: Mix | None) -> str | None:
+        """Its name."""
+        names = list(self.candidates)
+        if len(names) == 1:
+            return names[0]
+        return names[p.number] if isinstance(p, Choice) and p.weight is None else None
 
     def measure(self, outputs: Sequence[Tensor | None]) -> None:
         """Take the root-mean-square of each candidate's output; None stands for zeros, which have no

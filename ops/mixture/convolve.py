@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ops.convolve import CONVOLUTIONS, LinearConvolution, Terms
 from ops.convolve.base import Matrix, apply_terms
-from ops.mixture.base import Mixture
+from ops.mixture.base import Mix, Mixture
 
 
 class ConvolveMixture(Mixture):
@@ -24,14 +24,14 @@ class ConvolveMixture(Mixture):
         self.register_buffer("eye", torch.eye(dim), persistent=False)
         self.eye: Tensor
 
-    def forward(self, target: Tensor, message: Tensor, p: Tensor | None) -> Tensor:
+    def forward(self, target: Tensor, message: Tensor, p: Mix | None) -> Tensor:
         """The mixed convolution."""
-        if self.only is not None:
-            return self.only(target, message)
-        assert p is not None, "a slot with several candidates needs its mixture"
+        single = self.single(p)
+        if single is not None:
+            return single(target, message)
         if self.calibrate:
             self.measure([module(target, message) for module in self.candidates.values()])
-        factors = self.factors(p)
+        factors = self.factors(cast(Tensor, p))
         terms = [cast(LinearConvolution, module).terms() for module in self.candidates.values()]
         mixed = [self._mix([term[i] for term in terms], factors) for i in range(3)]
         return apply_terms(Terms(*mixed), target, message)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from ops.mixture.base import Mixture
+from ops.mixture.base import Choice, Mix, Mixture
 from ops.readout import READOUTS, Concat, LayerWeights, weighted_layers
 
 
@@ -25,15 +26,15 @@ class ReadoutMixture(Mixture):
         wide = (layers + 1) * dim
         self.width = dim if "concat" not in names else wide if len(names) == 1 else wide + dim
 
-    def forward(self, layers: Sequence[Tensor], p: Tensor | None) -> Tensor:
+    def forward(self, layers: Sequence[Tensor], p: Mix | None) -> Tensor:
         """The mixed read-out."""
-        if self.only is not None:
-            return self.only(layers)
-        assert p is not None, "a slot with several candidates needs its mixture"
+        single = self.single(p)
+        if single is not None:
+            return self._padded(single(layers), p)
         modules = list(self.candidates.values())
         if self.calibrate:
             self.measure([module(layers) for module in modules])
-        factors = self.factors(p)
+        factors = self.factors(cast(Tensor, p))
         narrow = self._weighted(layers, factors)
         for k, module in enumerate(modules):
             if not isinstance(module, LayerWeights | Concat):
@@ -41,6 +42,14 @@ class ReadoutMixture(Mixture):
                 narrow = value if narrow is None else narrow + value
         wide = [factors[k] * m(layers) for k, m in enumerate(modules) if isinstance(m, Concat)]
         return torch.cat([part for part in (narrow, *wide) if part is not None], dim=1)
+
+    def _padded(self, out: Tensor, p: Mix | None) -> Tensor:
+        """The columns of one candidate in their place among those of all."""
+        if not isinstance(p, Choice) or out.shape[1] == self.width:
+            return out
+        zeros = out.new_zeros(len(out), self.width - out.shape[1])
+        wide = isinstance(list(self.candidates.values())[p.number], Concat)
+        return torch.cat([zeros, out] if wide else [out, zeros], dim=1)
 
     def _weighted(self, layers: Sequence[Tensor], factors: Tensor) -> Tensor | None:
         modules = enumerate(self.candidates.values())

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ops.mixture.base import Mixture
+from ops.mixture.base import Choice, Mix, Mixture
 from ops.score import SCORES
 
 
@@ -18,11 +19,17 @@ class ScoreMixture(Mixture):
     def __init__(self, names: Sequence[str], dim: int) -> None:
         super().__init__({name: SCORES[name](dim) for name in names}, scaled=False)
 
-    def forward(self, users: Tensor, items: Tensor, p: Tensor | None = None, pairs: bool = False) -> Tensor:
+    def forward(self, users: Tensor, items: Tensor, p: Mix | None = None, pairs: bool = False) -> Tensor:
         """The mixed score."""
         modules = list(self.candidates.values())
-        scores = [module.pairs(users, items) if pairs else module(users, items) for module in modules]  # type: ignore[operator]
-        if self.only is not None:
-            return scores[0]
-        assert p is not None, "a slot with several candidates needs its mixture"
+        chosen = modules[p.number] if isinstance(p, Choice) else self.only
+        if chosen is not None:
+            value = _scored(chosen, users, items, pairs)
+            return value if not isinstance(p, Choice) or p.weight is None else p.weight * value
+        assert isinstance(p, Tensor), "a slot with several candidates needs its mixture"
+        scores = [_scored(module, users, items, pairs) for module in modules]
         return sum((p[k] * score for k, score in enumerate(scores)), start=torch.zeros_like(scores[0]))
+
+
+def _scored(module: nn.Module, users: Tensor, items: Tensor, pairs: bool) -> Tensor:
+    return cast(Tensor, module.pairs(users, items) if pairs else module(users, items))  # type: ignore[operator]

@@ -14,6 +14,7 @@ from supernet.runtime import InputError
 from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.relaxations import RELAXATIONS
 from supernet.search.selection import SELECTIONS
+from supernet.search.settings import COSTS
 from supernet.training.losses import LOSSES
 
 POSITIVE = {
@@ -47,6 +48,9 @@ def validate(config: TrainConfig) -> None:
     known("loss.name", config.loss.name, LOSSES)
     known("loss.similarity", config.loss.similarity, ("cosine", "score"))
     known("search.relaxation", config.search.relaxation, RELAXATIONS)
+    known("search.cost", config.search.cost, COSTS)
+    if not 0 < config.search.channels <= 1:
+        raise InputError(f"search.channels must lie in (0, 1], found {config.search.channels}")
     known("search.order", config.search.order, HYPERGRADIENTS)
     known("search.select", config.search.select, SELECTIONS)
     known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))

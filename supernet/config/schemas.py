@@ -154,6 +154,7 @@ class TrainingConfig:
     epochs: int = 25
     patience: int = 3
     validate_every: int = 1
+    autocast: bool = False
 
 
 @dataclass
@@ -186,6 +187,8 @@ class RuntimeConfig:
 
     device: str = "auto"  # auto, cpu, cuda, cuda:1 …
     threads: int = 0  # of torch; 0: as torch chooses
+    allocator: bool = True  # glibc keeps freed memory for the next tensor: faster, and never given back
+    deterministic: bool = False  # only algorithms that give the same bits again; matters on CUDA
 
 
 @dataclass

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from ops.mixture import Mixture
+from ops.mixture import Mix, Mixture
 from supernet.features.embedding import FEATURES
 
 
@@ -17,13 +18,13 @@ class FeatureMixture(Mixture):
     def __init__(self, names: Sequence[str], nodes: int, dim: int) -> None:
         super().__init__({name: FEATURES[name](nodes, dim) for name in names})
 
-    def forward(self, p: Tensor | None) -> Tensor:
+    def forward(self, p: Mix | None) -> Tensor:
         """The mixed features."""
-        if self.only is not None:
-            return self.only()
-        assert p is not None, "a slot with several candidates needs its mixture"
+        single = self.single(p)
+        if single is not None:
+            return single()
         outputs = [module() for module in self.candidates.values()]
         if self.calibrate:
             self.measure(outputs)
-        factors = self.factors(p)
+        factors = self.factors(cast(Tensor, p))
         return sum((factors[k] * x for k, x in enumerate(outputs)), start=torch.zeros_like(outputs[0]))

@@ -8,13 +8,25 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from ops.mixture import ActivationMixture, AggregateMixture, ConvolveMixture, ReadoutMixture, ScoreMixture
-from supernet.data.graph import ITEM, SIDES, USER, Graph
+from ops.aggregate import LinearAggregator, NoMessage
+from ops.convolve import Light
+from ops.mixture import (
+    ActivationMixture,
+    AggregateMixture,
+    ConvolveMixture,
+    Mix,
+    ReadoutMixture,
+    ScoreMixture,
+)
+from ops.propagate import Operator, Step, propagate
+from ops.readout import LayerWeights
+from supernet.data.graph import ITEM, SIDES, USER, Graph, Link
 from supernet.features import FeatureMixture
 from supernet.space import SearchSpace
 
-Weights = Mapping[str, Tensor]
-"""Slot → mixture (K,): what `search.relaxations` makes of the alphas. Empty where every slot is fixed."""
+Weights = Mapping[str, Mix]
+"""Slot → mixture (K,), or one candidate: what `search.relaxations` makes of the alphas. Empty where every
+slot is fixed."""
 
 
 class Vectors(NamedTuple):
@@ -58,17 +70,45 @@ class Layer(nn.Module):
         self.activation_slot = space.slot("activation", layer, side)
         self.activation = ActivationMixture(candidates[self.activation_slot], dim)
 
-    def forward(self, x: Mapping[str, Tensor], graph: Graph, weights: Weights) -> Tensor:
-        """The layer's output for its side."""
-        messages = [
-            self.aggregate[link.name](
-                x[link.source], x[self.side], link.relation, weights.get(self.names[link.name])
-            )
-            for link in graph.into(self.side)
-        ]
+    def forward(
+        self, x: Mapping[str, Tensor], graph: Graph, weights: Weights, rows: Tensor | None = None
+    ) -> Tensor:
+        """The layer's output for its side; of the nodes `rows` alone, where given, (R, D)."""
+        target = x[self.side] if rows is None else x[self.side].index_select(0, rows)
+        messages = [self._message(x, target, link, weights, rows) for link in graph.into(self.side)]
         message = messages[0] if len(messages) == 1 else torch.stack(messages).sum(dim=0)
-        out = self.convolve(x[self.side], message, weights.get(self.convolve_slot))
+        out = self.convolve(target, message, weights.get(self.convolve_slot))
         return cast(Tensor, self.activation(out, weights.get(self.activation_slot)))
+
+    def _message(
+        self,
+        x: Mapping[str, Tensor],
+        target: Tensor,
+        link: Link,
+        weights: Weights,
+        rows: Tensor | None,
+    ) -> Tensor:
+        slot = cast(AggregateMixture, self.aggregate[link.name])
+        source, p = x[link.source], weights.get(self.names[link.name])
+        if rows is None:
+            return slot(source, target, link.relation, p)
+        if slot.linear_under(p):  # a product of all rows costs less than a relation of some
+            return slot(source, x[self.side], link.relation, p).index_select(0, rows)
+        return slot(source, target, link.relation.rows(rows), p)
+
+    def operator(self, link: Link, weights: Weights, dtype: torch.dtype) -> Operator | None:
+        """The layer as one fixed operator, where it is light, linear and without activation; else None."""
+        slot = cast(AggregateMixture, self.aggregate[link.name])
+        aggregate = slot.chosen(weights.get(self.names[link.name]))
+        convolve = self.convolve.chosen(weights.get(self.convolve_slot))
+        activation = self.activation.chosen_name(weights.get(self.activation_slot))
+        if not isinstance(convolve, Light) or activation != "identity":
+            return None
+        if isinstance(aggregate, NoMessage):
+            return Operator(None)
+        if not isinstance(aggregate, LinearAggregator):
+            return None
+        return Operator(link.relation, *aggregate.edge_weights(link.relation, dtype))
 
 
 class Recommender(nn.Module):
@@ -87,7 +127,7 @@ class Recommender(nn.Module):
     ) -> None:
         super().__init__()
         candidates = space.candidates()
-        self.space = space
+        self.space, self.dim = space, dim
         self.features = nn.ModuleDict(
             {side: FeatureMixture(candidates[f"features/{side}"], nodes[side], dim) for side in SIDES}
         )
@@ -120,17 +160,59 @@ class Recommender(nn.Module):
         return [parameter for parameter in self.parameters() if id(parameter) not in alphas]
 
     def forward(
-        self, graph: Graph, weights: Weights | None = None, dropout: Dropout | None = None
+        self,
+        graph: Graph,
+        weights: Weights | None = None,
+        dropout: Dropout | None = None,
+        rows: Mapping[str, Tensor] | None = None,
     ) -> Vectors:
-        """Vectors of all users and items. `weights` holds the mixture of every open slot."""
+        """Vectors of all users and items; or of the nodes `rows` of each side (R_side,), ascending, none
+        twice: the last layer and the read-out are then computed for these alone.
+
+        weights: the mixture, or one candidate, of every open slot.
+        """
         weights = weights or {}
         x = {side: self.features[side](weights.get(f"features/{side}")) for side in SIDES}
-        history = {side: [x[side]] for side in SIDES}
-        for layer in self.layers:
-            x = {side: cast(nn.ModuleDict, layer)[side](x, graph, weights) for side in SIDES}
+        polynomial = None if dropout is not None else self._polynomial(x, graph, weights)
+        if polynomial is not None:
+            return Vectors(*(_rows(z, rows, side) for side, z in polynomial.items()))
+        history = {side: [_rows(x[side], rows, side)] for side in SIDES}
+        for number, layer in enumerate(self.layers, start=1):
+            chosen = rows if number == len(self.layers) else None
+            sides = cast(nn.ModuleDict, layer)
+            x = {
+                side: sides[side](x, graph, weights, None if chosen is None else chosen[side])
+                for side in SIDES
+            }
             if dropout is not None:
                 x = {side: dropout(value) for side, value in x.items()}
             for side in SIDES:
-                history[side].append(x[side])
+                history[side].append(x[side] if chosen is not None else _rows(x[side], rows, side))
         p = weights.get("readout")
         return Vectors(*(self.readout[side](history[side], p) for side in (USER, ITEM)))
+
+    def _polynomial(
+        self, x: Mapping[str, Tensor], graph: Graph, weights: Weights
+    ) -> dict[str, Tensor] | None:
+        """The vectors of a model that is a polynomial of fixed operators (LightGCN and its kin), else
+        None."""
+        readout = cast(ReadoutMixture, self.readout[USER]).chosen(weights.get("readout"))
+        user = self._plan(graph, weights, USER, x[USER].dtype)
+        item = self._plan(graph, weights, ITEM, x[USER].dtype)
+        if user is None or item is None or not isinstance(readout, LayerWeights):
+            return None
+        steps = [Step(u, i) for u, i in zip(user, item, strict=True)]
+        return dict(zip(SIDES, propagate(x[USER], x[ITEM], steps, readout.weights()), strict=True))
+
+    def _plan(self, graph: Graph, weights: Weights, side: str, dtype: torch.dtype) -> list[Operator] | None:
+        """The operator of each layer at one side, where all are weight-free and fixed."""
+        links = graph.into(side)
+        if len(links) != 1 or links[0].source == side:
+            return None
+        layers = (cast(Layer, cast(nn.ModuleDict, layer)[side]) for layer in self.layers)
+        plan = [layer.operator(links[0], weights, dtype) for layer in layers]
+        return None if any(step is None for step in plan) else cast(list[Operator], plan)
+
+
+def _rows(x: Tensor, rows: Mapping[str, Tensor] | None, side: str) -> Tensor:
+    return x if rows is None else x.index_select(0, rows[side])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from supernet.config import DeriveConfig, TrainConfig
+from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained, fixed, random_designs, tuned
@@ -28,7 +28,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     folder = Path(config.run)
     require_run(folder)
     genotype = Genotype.load(folder / GENOTYPE)
-    device = set_up(config.runtime.device, config.runtime.threads)
+    device = set_up(**arguments(config.runtime))
     data = load_data(run)
     log = open_log(folder / "derive.log")
     write_text(folder / "derive.yaml", composed)

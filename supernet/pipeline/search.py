@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig, load_space
+from supernet.config import TrainConfig, arguments, load_space
 from supernet.data.dataset import Dataset
 from supernet.pipeline.stages import (
     CHECKPOINT,
@@ -45,7 +45,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
 
     composed: the whole config as YAML, kept in the folder. resume: the folder of a stopped run to go on with.
     """
-    device = set_up(config.runtime.device, config.runtime.threads)
+    device = set_up(**arguments(config.runtime))
     space = space_of(config.space)
     if not space.choices():
         raise InputError(

@@ -34,4 +34,4 @@ def first_order(
     Returns the gradients and the alpha loss. Paper: arXiv 1806.09055, section 2.3 with ξ = 0
     """
     loss = alpha_loss()
-    return list(torch.autograd.grad(loss, list(alphas))), float(loss.detach())
+    return list(torch.autograd.grad(loss, list(alphas), materialize_grads=True)), float(loss.detach())

@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ops.mixture import calibrating
+from ops.mixture import Mix, calibrating
 from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batches
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.relaxations import entropy, mix, temperature_at
+from supernet.search.relaxations import entropy, mix, partial, paths, temperature_at
 from supernet.search.settings import SearchSettings
 from supernet.training.fit import adam, draw_batch, finite, training_loss
-from supernet.training.losses import batch_loss
+from supernet.training.losses import step_loss
 from supernet.training.recipe import Recipe
 
 
@@ -95,6 +95,17 @@ class Search:
         """The current mixture of every open slot, (K,) each."""
         return mix(dict(self.model.alphas.items()), self.settings.relaxation, self.temperature, detach)
 
+    def slots(self, generator: torch.Generator, detach: bool) -> dict[str, Mix]:
+        """What a step computes of every open slot, by `settings.cost`; draws come from `generator`."""
+        settings = self.settings
+        if settings.cost == "sampled":
+            alphas = dict(self.model.alphas.items())
+            return paths(alphas, settings.relaxation, self.temperature, generator, detach)
+        mixture = self.mixture(detach)
+        if settings.cost == "partial":
+            return partial(mixture, self.model.dim, settings.channels, generator)
+        return dict(mixture)
+
     def run(
         self,
         validate: Validate,
@@ -138,7 +149,7 @@ class Search:
     def weight_step(self) -> None:
         """One Adam step of the weights on a batch of train pairs, alphas fixed."""
         self.weight_optimiser.zero_grad(set_to_none=True)
-        loss = self._train_loss(self.mixture())
+        loss = self._train_loss(self.slots(self.generator, detach=True))
         loss.backward()
         self.weight_optimiser.step()
         self.sums.train += finite(loss, self.recipe)
@@ -152,11 +163,11 @@ class Search:
         )
 
         def alpha_loss() -> Tensor:
-            mixture = self.mixture(detach=False)
-            return batch_loss(self.model, self.model(self.graph, mixture), batch, self.recipe, mixture)
+            slots = self.slots(self.held_out.generator, detach=False)
+            return step_loss(self.model, self.graph, batch, self.recipe, slots)
 
         def train_loss() -> Tensor:
-            return self._train_loss(self.mixture(detach=False))
+            return self._train_loss(self.slots(self.generator, detach=False))
 
         method = HYPERGRADIENTS[self.settings.order]
         gradients, loss = method(self.alphas, self.model.weights(), train_loss, alpha_loss, self.recipe.lr)
@@ -167,10 +178,10 @@ class Search:
             alpha.grad = None
         self.sums.add_alpha(loss, gradients)
 
-    def _train_loss(self, mixture: dict[str, Tensor]) -> Tensor:
+    def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
         batch = draw_batch(self.train, self.seen, self.graph.nodes[ITEM], self.recipe, self.generator)
         dropout = Dropout(self.recipe.dropout, self.generator) if self.recipe.dropout > 0 else None
-        return training_loss(self.model, self.graph, batch, self.recipe, mixture, dropout)
+        return training_loss(self.model, self.graph, batch, self.recipe, slots, dropout)
 
     def _record(self, validate: Validate) -> SearchEpoch:
         mixture = self.mixture()

@@ -15,7 +15,7 @@ from supernet.data.graph import ITEM, SIDES, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
-from supernet.training.losses import batch_loss, draw_negatives
+from supernet.training.losses import draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 
 
@@ -61,7 +61,7 @@ def training_loss(
 ) -> Tensor:
     """The loss of a weight step: the recipe's loss and the L2 term over the layer-0 rows of the batch; a
     scalar."""
-    loss = batch_loss(model, model(graph, weights, dropout), batch, recipe, weights)
+    loss = step_loss(model, graph, batch, recipe, weights, dropout)
     if recipe.l2 == 0.0:
         return loss
     rows = zip(SIDES, (batch.users, batch.items), strict=True)

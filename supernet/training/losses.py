@@ -10,38 +10,75 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ops.mixture import ScoreMixture
+from ops.mixture import Mix, ScoreMixture
 from ops.registry import Registry
+from ops.sampled_softmax import same_cells, sampled_softmax
 from supernet.data.dataset import UserItems
+from supernet.data.graph import ITEM, USER, Graph
 from supernet.data.sampling import Batch, shared_negatives, unseen_negatives
 from supernet.model import Recommender
-from supernet.model.recommender import Vectors, Weights
+from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.training.recipe import Recipe
 
 Loss = Callable[[Callable[..., Tensor], Tensor, Tensor, Tensor, Batch, Recipe], Tensor]
 LOSSES: Registry[Loss] = Registry("loss")
+NO_NEGATIVES = "softmax needs negatives: set loss.in_batch=true or loss.negatives above 0"
+
+
+def step_loss(
+    model: Recommender,
+    graph: Graph,
+    batch: Batch,
+    recipe: Recipe,
+    weights: Weights | None = None,
+    dropout: Dropout | None = None,
+) -> Tensor:
+    """The recipe's loss of a batch; a scalar. Only the vectors that the batch reads are computed to the
+    end."""
+    rows, local = localise(batch)
+    with torch.autocast(batch.users.device.type, torch.bfloat16, enabled=recipe.autocast):
+        vectors = model(graph, weights, dropout, rows)
+    return batch_loss(model, vectors, local, recipe, weights)
 
 
 def batch_loss(
     model: Recommender, vectors: Vectors, batch: Batch, recipe: Recipe, weights: Weights | None = None
 ) -> Tensor:
-    """The recipe's loss of a batch, given the vectors of all nodes; a scalar.
+    """The recipe's loss of a batch, given the vectors that it counts in; a scalar.
 
     With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
     input must be the same in training and in ranking.
     """
-    users = F.embedding(batch.users, vectors.user)
-    items = F.embedding(batch.items, vectors.item)
+    users = vectors.user.index_select(0, batch.users)
+    items = vectors.item.index_select(0, batch.items)
     negatives = F.embedding(batch.negatives, vectors.item)
-    if recipe.similarity == "cosine" and "mlp" not in model.score.candidates:
+    cosine = recipe.similarity == "cosine" and "mlp" not in model.score.candidates
+    if cosine:
         users, items, negatives = (F.normalize(x, dim=-1) for x in (users, items, negatives))
+    if recipe.loss == "softmax" and cosine and model.score.only is not None:
+        return _fused_softmax(users, items, negatives, batch, recipe)
     score = partial(_score, model.score, None if weights is None else weights.get("score"))
     return LOSSES[recipe.loss](score, users, items, negatives, batch, recipe)
 
 
-def _score(
-    score: ScoreMixture, p: Tensor | None, users: Tensor, items: Tensor, pairs: bool = False
-) -> Tensor:
+def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
+    """The nodes of each side that a batch reads, ascending, and the batch in places of these lists."""
+    users, place = batch.users.unique(return_inverse=True)
+    items, both = torch.cat([batch.items, batch.negatives.flatten()]).unique(return_inverse=True)
+    own, negatives = both.split([batch.items.numel(), batch.negatives.numel()])
+    return {USER: users, ITEM: items}, Batch(place, own, negatives.view_as(batch.negatives))
+
+
+def _fused_softmax(users: Tensor, items: Tensor, negatives: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
+    """`softmax_loss` of unit vectors, whose every score (dot and cosine agree) is their product."""
+    keys = torch.cat([items, negatives]) if recipe.in_batch else negatives
+    ids = torch.cat([batch.items, batch.negatives]) if recipe.in_batch else batch.negatives
+    if not len(keys):
+        raise ValueError(NO_NEGATIVES)
+    return sampled_softmax(users, items, keys, same_cells(batch.items, ids), recipe.temperature, bound=1.0)
+
+
+def _score(score: ScoreMixture, p: Mix | None, users: Tensor, items: Tensor, pairs: bool = False) -> Tensor:
     return score(users, items, p, pairs)
 
 
@@ -76,7 +113,7 @@ def softmax_loss(
     if len(negatives):
         pools, ids = [*pools, negatives], [*ids, batch.negatives]
     if not pools:
-        raise ValueError("softmax needs negatives: set loss.in_batch=true or loss.negatives above 0")
+        raise ValueError(NO_NEGATIVES)
     same = torch.cat(ids).unsqueeze(0) == batch.items.unsqueeze(1)
     # in place: B × M passes over memory are what this loss costs
     logits = score(users, torch.cat(pools)).div_(recipe.temperature)

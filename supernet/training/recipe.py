@@ -14,7 +14,7 @@ class Recipe:
     (shared by a batch in softmax, per pair in bpr and bce). in_batch: the other items of a batch are
     negatives too (softmax). lr: of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch.
     dropout: of messages. epochs: at most so many. patience: validations without gain before stopping.
-    validate_every: epochs between them.
+    validate_every: epochs between them. autocast: dense products of the layers in bfloat16.
     """
 
     loss: str = "softmax"
@@ -29,3 +29,4 @@ class Recipe:
     epochs: int = 50
     patience: int = 5
     validate_every: int = 1
+    autocast: bool = False

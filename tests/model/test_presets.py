@@ -17,15 +17,15 @@ def mean(A, x, target, w):
 
 
 def attend(A, x, target, w):
-    """Two heads, a softmax over each node's neighbours; zeros for a node without any."""
-    blocks = []
-    for h, block in enumerate(x.chunk(2, dim=1)):
+    """The mean of two heads, a softmax over each node's neighbours; zeros for a node without any."""
+    heads = []
+    for h in range(2):
         score = F.leaky_relu(
             (target @ w["aggregate.target"][:, [h]]) + (x @ w["aggregate.source"][:, h]), 0.2
         )
         weight = score.masked_fill(A == 0, -torch.inf).softmax(dim=1)
-        blocks.append(weight.masked_fill(A == 0, 0.0).nan_to_num(0.0) @ block)
-    return torch.cat(blocks, dim=1)
+        heads.append(weight.masked_fill(A == 0, 0.0).nan_to_num(0.0) @ x)
+    return torch.stack(heads).mean(dim=0)
 
 
 def layer(name, A, x, source, w):

@@ -53,9 +53,9 @@ def test_maximum_without_a_sparse_kernel_is_the_same(relation, leaf, monkeypatch
     monkeypatch.setattr(kernels, "CHUNK", 2 * relation.n_edges)  # two channels at a time
     x = leaf(relation.n_source, D)
     found = relation.target_degree() > 0
-    gathered, expected = kernels.gathered_maximum(relation, x), kernels.maximum(relation, x)
-    for a, b in zip(gathered, expected, strict=True):
-        assert torch.equal(a[found], b[found])
+    (top, edge), (expected, source) = kernels.gathered_maximum(relation, x), kernels.maximum(relation, x)
+    assert torch.equal(top[found], expected[found])
+    assert torch.equal(relation.index[edge[found]], source[found])
 
 
 def test_sddmm_in_blocks_is_the_same(relation, leaf, assert_same, monkeypatch):

@@ -1,0 +1,136 @@
+"""Softmax cross-entropy of dot products against shared candidates, without the B × M matrix."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK = 1 << 20
+"""Scores held at a time: 4 MiB in float32, which stays in a processor's cache."""
+
+SAFE = 75.0
+"""exp of ±75 and sums of it are normal float32 numbers: scores within need no shift by their maximum."""
+
+
+class Same(NamedTuple):
+    """Cells (query row, key column) in which the key is the query's own observed item; rows ascend."""
+
+    rows: Tensor
+    columns: Tensor
+
+
+def same_cells(own: Tensor, ids: Tensor) -> Same:
+    """The cells (b, j) with ids[j] = own[b], without comparing all B × M. Shapes: own (B,), ids (M,)."""
+    ordered, order = ids.sort()
+    first = torch.searchsorted(ordered, own)
+    counts = torch.searchsorted(ordered, own, right=True) - first
+    rows = torch.repeat_interleave(counts)
+    offset = torch.arange(rows.numel(), device=own.device) - (counts.cumsum(0) - counts)[rows]
+    return Same(rows, order[first[rows] + offset])
+
+
+def sampled_softmax(
+    queries: Tensor,
+    positives: Tensor,
+    keys: Tensor,
+    same: Same,
+    temperature: float,
+    bound: float | None = None,
+) -> Tensor:
+    r"""Mean softmax cross-entropy of each query's positive against the keys that are not its own.
+
+    .. math:: -\frac{1}{B} \sum_b \log \frac{e^{\langle q_b, p_b \rangle / T}}{e^{\langle q_b, p_b \rangle /
+        T} + \sum_{j: (b, j) \notin S} e^{\langle q_b, k_j \rangle / T}}
+
+    Loss and gradient are computed together, a block of rows at a time: the B × M scores are passed over three
+    times, in the cache, and never kept. With `create_graph` the gradient is computed anew by plain
+    operations, so that it can be differentiated again.
+
+    bound: a known bound on |score| before the division by `temperature` (1 for cosines); it may save the
+    shift by the maximum. Shapes: queries (B, D), positives (B, D), keys (M, D) -> ().
+    """
+    return _SampledSoftmax.apply(queries, positives, keys, same, temperature, bound)  # type: ignore[no-untyped-call]
+
+
+def plain_sampled_softmax(
+    queries: Tensor, positives: Tensor, keys: Tensor, same: Same, temperature: float
+) -> Tensor:
+    """`sampled_softmax` by operations that torch differentiates, with the whole B × M matrix."""
+    own = (queries * positives).sum(dim=1) / temperature
+    logits = (queries @ keys.t()) / temperature
+    logits = logits.index_put((same.rows, same.columns), logits.new_tensor(-math.inf))
+    return (torch.cat([own.unsqueeze(1), logits], dim=1).logsumexp(dim=1) - own).mean()
+
+
+class _SampledSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        queries: Tensor,
+        positives: Tensor,
+        keys: Tensor,
+        same: Same,
+        temperature: float,
+        bound: float | None,
+    ) -> Tensor:
+        ctx.same, ctx.temperature = same, temperature
+        shifted = bound is None or bound / temperature > SAFE
+        scaled = queries / temperature
+        own = (scaled * positives).sum(dim=1)
+        grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
+        weight, losses = torch.empty_like(own), torch.empty_like(own)
+        for rows, cells in _blocks(len(queries), len(keys), same):
+            block = scaled[rows]
+            score = block @ keys.t()
+            top = own[rows]
+            if shifted:
+                top = torch.maximum(top, _masked_(score, cells, -math.inf).amax(dim=1))
+                score.sub_(top.unsqueeze(1))
+            mine = (own[rows] - top).exp_() if shifted else own[rows].exp()
+            power = _masked_(score.exp_(), cells, 0.0)
+            total = power.sum(dim=1).add_(mine)
+            losses[rows] = total.log() - own[rows] + (top if shifted else 0.0)
+            weight[rows] = mine / total - 1.0
+            share = total.reciprocal_().unsqueeze(1)
+            torch.mul(power @ keys, share, out=grad_queries[rows])
+            grad_keys.addmm_(power.t(), block * share)
+        grad_queries.addcmul_(positives, weight.unsqueeze(1))
+        grad_positives = scaled * weight.unsqueeze(1)
+        ctx.save_for_backward(queries, positives, keys)
+        count = len(queries)
+        ctx.gradients = (
+            grad_queries.div_(temperature * count),
+            grad_positives.div_(count),
+            grad_keys.div_(count),
+        )
+        return losses.mean()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        if torch.is_grad_enabled():  # create_graph
+            queries, positives, keys = ctx.saved_tensors
+            loss = plain_sampled_softmax(queries, positives, keys, ctx.same, ctx.temperature)
+            found = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
+        else:
+            found = ctx.gradients
+        return (*(grad * g for g in found), None, None, None)
+
+
+def _blocks(n_rows: int, n_keys: int, same: Same) -> list[tuple[slice, Tensor]]:
+    """Row blocks of at most CHUNK scores, and the cells of `same` in each, counted within the block."""
+    size = max(1, CHUNK // max(1, n_keys))
+    starts = torch.arange(0, n_rows + size, size, device=same.rows.device)
+    bounds = torch.searchsorted(same.rows, starts).tolist()
+    cells = (same.rows % size) * n_keys + same.columns
+    return [
+        (slice(k * size, min(n_rows, (k + 1) * size)), cells[bounds[k] : bounds[k + 1]])
+        for k in range(-(-n_rows // size))
+    ]
+
+
+def _masked_(score: Tensor, cells: Tensor, value: float) -> Tensor:
+    score.view(-1).index_fill_(0, cells, value)
+    return score
