@@ -39,6 +39,8 @@ def _csr(relation: Relation, value: Tensor) -> Tensor:
 
 def weighted_sum(relation: Relation, value: Tensor, x: Tensor) -> Tensor:
     """out_i = Σ_e value_e x_src(e). Shapes: value (E,), x (N_src, D) -> (N_dst, D)."""
+    if not relation.n_edges:  # the kernels divide by the number of rows, which may be zero too
+        return x.new_zeros(relation.n_target, x.shape[1])
     if relation.backend.used == "scatter":
         load_kernels()  # registers torch.ops.torch_sparse
         value, x = value.detach(), x.detach().contiguous()  # it has gradients of its own
@@ -53,6 +55,8 @@ def edge_total(relation: Relation, value: Tensor) -> Tensor:
     if relation.backend.used == "scatter":
         load_kernels()
         return torch.ops.torch_scatter.segment_sum_csr(value.contiguous(), relation.ptr, None)
+    if not relation.n_edges:
+        return value.new_zeros(relation.n_target)
     ones = relation.cached(("sources", value.dtype), lambda: value.new_ones(relation.n_source))
     return torch.mv(_csr(relation, value.detach()), ones)
 

@@ -7,7 +7,7 @@ from ops.mixture import calibrating
 from supernet.data.dataset import Pairs
 from supernet.data.graph import build_graph
 from supernet.model.recommender import Dropout
-from supernet.search.relaxations import mix
+from supernet.search.relaxations import mix, partial, paths
 
 
 def derived_from(tools, supernet, graph, chosen):
@@ -180,3 +180,55 @@ def test_dropout_keeps_the_mean_and_is_drawn_from_its_generator(graph, tools, sp
     drop = [model(graph, mixture, Dropout(0.5, torch.Generator().manual_seed(s))).user for s in (0, 0, 1)]
     assert torch.equal(drop[0], drop[1])
     assert not torch.allclose(drop[0], drop[2])
+
+
+ROWS = {"user": torch.tensor([0, 2, 6]), "item": torch.tensor([1, 4, 5])}
+
+
+def assert_rows(model, graph, weights):
+    whole, some = model(graph, weights), model(graph, weights, rows=ROWS)
+    for side, a, b in zip(ROWS, whole, some, strict=True):
+        torch.testing.assert_close(b, a[ROWS[side]])
+    parameters = [q for q in model.parameters() if q.requires_grad]
+    chosen = [v[ROWS[side]] for side, v in zip(ROWS, whole, strict=True)]
+    sums = [sum(v.square().sum() for v in vectors) for vectors in (chosen, some)]
+    gradients = [torch.autograd.grad(x, parameters, allow_unused=True, materialize_grads=True) for x in sums]
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-5)
+
+
+def test_some_rows_are_rows_of_the_whole_in_value_and_gradient(tools, space, graph):
+    assert_rows(tools.model_of(space, graph), graph, tools.inside(space))
+
+
+def test_some_rows_of_every_preset_are_rows_of_the_whole(tools, space, graph, preset):
+    fixed = space.fixed(tools.choices(space, preset))
+    assert_rows(tools.model_of(fixed, graph), graph, {})
+
+
+def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(tools, space, graph, monkeypatch):
+    fixed = space.fixed(tools.choices(space, "lightgcn"))
+    model = tools.model_of(fixed, graph)
+    lean = model(graph)
+    monkeypatch.setattr(type(model), "_polynomial", lambda *_: None)
+    for a, b in zip(lean, model(graph), strict=True):
+        torch.testing.assert_close(a, b)
+    assert "_PolynomialBackward" in str(lean.user.grad_fn)
+
+
+def test_a_path_is_the_design_it_names(tools, space, graph):
+    supernet = tools.model_of(space, graph)
+    chosen = paths(supernet.alphas, "softmax", 1.0, torch.Generator().manual_seed(1), detach=True)
+    names = space.choices()
+    design = {slot: options[0] for slot, options in space.candidates().items()}
+    design |= {slot: names[slot][choice.number] for slot, choice in chosen.items()}
+    expected = tools.scores(supernet, graph, tools.one_hot(space, design))
+    torch.testing.assert_close(tools.scores(supernet, graph, chosen), expected)
+
+
+def test_partial_channels_reach_every_alpha(tools, space, graph):
+    model = tools.model_of(space, graph)
+    weights = partial(mix(model.alphas, "softmax", 1.0), model.dim, 0.5, torch.Generator().manual_seed(0))
+    tools.scores(model, graph, weights).square().sum().backward()
+    for slot, alpha in model.alphas.items():
+        assert alpha.grad is not None and bool((alpha.grad != 0).any()), slot  # noqa: PT018

@@ -11,7 +11,9 @@ from ops.convolve import CONVOLUTIONS
 from ops.mixture import (
     ActivationMixture,
     AggregateMixture,
+    Choice,
     ConvolveMixture,
+    Partial,
     ReadoutMixture,
     ScoreMixture,
     calibrating,
@@ -175,3 +177,36 @@ def test_a_saved_mixture_scales_as_before(slot, inputs, prepared, build):
     twin.load_state_dict(mixture.state_dict())
     p = uniform(mixture, inputs)
     assert torch.equal(twin(*inputs, p), mixture(*inputs, p))
+
+
+def test_a_chosen_candidate_is_that_operator_with_a_gradient_to_its_weight(slot, inputs, prepared):
+    names = list(SLOTS[slot][0])
+    mixture = prepared(names)
+    for k in range(len(names)):
+        one_hot = mixture(*inputs, torch.eye(len(names))[k].to(leaves_of(inputs)[0]))
+        assert torch.equal(mixture(*inputs, Choice(k)), one_hot)
+        weight = torch.ones((), dtype=one_hot.dtype, device=one_hot.device, requires_grad=True)
+        out = mixture(*inputs, Choice(k, weight))
+        assert torch.equal(out, one_hot)
+        (gradient,) = torch.autograd.grad(out.sum(), weight, allow_unused=True)
+        torch.testing.assert_close(gradient, one_hot.sum(), rtol=1e-4, atol=1e-4)
+
+
+def test_a_partial_mixture_leaves_the_other_channels_to_sym(leaf, backend, device, initialised):
+    target, source = torch.tensor(EDGES, device=device).t()
+    relation = Relation.from_edges(target, source, 5, 5, backend)
+    names = list(AGGREGATORS)
+    mixture = initialised(AggregateMixture(names, DIM))
+    x, y = leaf(5, DIM), leaf(5, DIM)
+    p = leaf(len(names)).detach().softmax(0)
+    whole, out = mixture(x, y, relation, p), mixture(x, y, relation, Partial(p, 1, 3))
+    torch.testing.assert_close(out[:, 1:3], whole[:, 1:3])
+    plain = AGGREGATORS["sym"](DIM)(x, y, relation)
+    torch.testing.assert_close(out[:, [0, 3]], plain[:, [0, 3]])
+
+
+def test_activations_of_another_registry_name_join_the_fused_ones(leaf, assert_same, monkeypatch):
+    monkeypatch.setitem(ACTIVATIONS._parts, "square", torch.square)
+    x, p = leaf(6, DIM), leaf(3).detach().softmax(0).requires_grad_()
+    mixture = ActivationMixture(["relu", "square", "tanh"], DIM)
+    assert_same(mixture(x, p), p[0] * x.relu() + p[1] * x.square() + p[2] * x.tanh(), [x, p])

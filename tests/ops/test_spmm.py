@@ -150,3 +150,25 @@ def test_no_product_holds_all_edges_times_all_channels(backend, leaf, monkeypatc
     every_edge = torch.zeros(relation.n_edges, dim)
     assert largest_block(lambda: every_edge.clone()) == 4 * relation.n_edges * dim  # the measure sees one
     assert largest_block(step) <= 8 * relation.n_edges  # indices are 8 bytes each
+
+
+def test_a_packed_maximum_is_exact_for_all_finite_floats(device):
+    if device.type != "cpu":
+        pytest.skip("packing is what the CPU does")
+    relation = Relation.from_edges(
+        *torch.tensor([[0, 0, 0, 1, 1, 2, 3], [0, 1, 2, 1, 2, 2, 0]]), 5, 3, "torch"
+    )
+    extreme = [[-0.0, 1e-45, -3.4e38, 1e-38], [0.0, -1e-45, 3.4e38, -1e-38], [-0.0, 0.0, 1.0, 1 / 3]]
+    x = torch.tensor(extreme)
+    out, source = kernels.packed_maximum(relation, x)
+    for i, near in enumerate([[0, 1, 2], [1, 2], [2], [0], []]):
+        assert torch.equal(out[i], x[near].amax(dim=0) if near else torch.zeros(4))
+        if near:
+            assert torch.equal(x[source[i], torch.arange(4)], out[i])
+            assert set(source[i].tolist()) <= set(near)
+
+
+def test_too_many_sources_to_pack_are_refused(relation, monkeypatch):
+    monkeypatch.setattr(kernels, "PAYLOAD", 1)
+    with pytest.raises(ValueError, match="sources can be packed, found"):
+        kernels.packed_maximum(relation, torch.zeros(relation.n_source, 2))

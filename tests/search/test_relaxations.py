@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.relaxations import RELAXATIONS, entropy, mix, temperature_at
+from supernet.search.relaxations import RELAXATIONS, entropy, mix, partial, paths, temperature_at
 from supernet.search.selection import SELECTIONS
 from supernet.space import SearchSpace
 
@@ -115,3 +115,30 @@ def test_first_order_hypergradient_on_a_quadratic():
     assert torch.equal(w, before)
     assert w.grad is None
     assert one.grad is None
+
+
+def test_paths_are_drawn_as_often_as_the_softmax_says():
+    alpha = torch.tensor([0.0, 1.0, 2.0])
+    generator = torch.Generator().manual_seed(0)
+    drawn = [paths({"a": alpha}, "softmax", 1.0, generator, detach=True)["a"].number for _ in range(4000)]
+    share = torch.bincount(torch.tensor(drawn), minlength=3) / 4000
+    torch.testing.assert_close(share, alpha.softmax(0), rtol=0, atol=0.03)
+
+
+def test_a_path_carries_a_gradient_to_all_alphas_of_its_slot():
+    alpha = torch.zeros(3, requires_grad=True)
+    choice = paths({"a": alpha}, "softmax", 1.0, torch.Generator().manual_seed(0))["a"]
+    assert choice.weight.item() == 1.0
+    choice.weight.backward()
+    assert alpha.grad[choice.number] > 0
+    assert alpha.grad.sum().item() == pytest.approx(0.0, abs=1e-7)
+    assert bool((alpha.grad != 0).all())
+
+
+def test_partial_mixes_a_share_of_the_channels_of_the_aggregate_slots_alone():
+    p = {"layer1/user/interactions/aggregate": torch.ones(2) / 2, "readout": torch.ones(2) / 2}
+    found = [partial(p, 8, 0.25, torch.Generator().manual_seed(seed)) for seed in range(40)]
+    starts = {f["layer1/user/interactions/aggregate"].start for f in found}
+    assert starts == set(range(7))
+    assert all(f["layer1/user/interactions/aggregate"].stop - 2 in starts for f in found)
+    assert all(f["readout"] is p["readout"] for f in found)

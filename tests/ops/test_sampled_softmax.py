@@ -1,0 +1,79 @@
+"""The blocked softmax loss equals the plain one, in value, gradient and gradient of the gradient."""
+
+import pytest
+import torch
+
+from ops import sampled_softmax as module
+from ops.sampled_softmax import plain_sampled_softmax, same_cells, sampled_softmax
+
+QUERIES, KEYS, DIM = 17, 23, 5
+
+
+@pytest.fixture
+def case(dtype, device):
+    """Unit vectors, and ids of which many are alike."""
+    generator = torch.Generator().manual_seed(3)
+    vectors = [
+        torch.randn(n, DIM, generator=generator, dtype=torch.float64) for n in (QUERIES, QUERIES, KEYS)
+    ]
+    unit = [torch.nn.functional.normalize(v, dim=1).to(device, dtype).requires_grad_() for v in vectors]
+    own = torch.randint(6, (QUERIES,), generator=generator).to(device)
+    return unit, own, torch.cat([own, torch.randint(6, (KEYS - QUERIES,), generator=generator).to(device)])
+
+
+@pytest.fixture(params=[1 << 20, 3 * KEYS, 1], ids=["one block", "blocks", "a row each"])
+def chunk(request, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", request.param)
+
+
+def by_hand(queries, positives, keys, own, ids, temperature):
+    """One ordinary softmax a query, in a Python loop."""
+    losses = []
+    for query, positive, item in zip(queries, positives, own, strict=True):
+        others = keys[ids != item]
+        scores = torch.cat([positive.unsqueeze(0), others]) @ query / temperature
+        losses.append(-scores.log_softmax(dim=0)[0])
+    return torch.stack(losses).mean()
+
+
+@pytest.mark.parametrize("bound", [None, 1.0])
+@pytest.mark.parametrize("temperature", [0.2, 0.005])
+def test_it_is_the_softmax_over_the_keys_that_are_not_the_own(case, chunk, bound, temperature, assert_same):
+    (queries, positives, keys), own, ids = case
+    loss = sampled_softmax(queries, positives, keys, same_cells(own, ids), temperature, bound)
+    expected = by_hand(queries, positives, keys, own, ids, temperature)
+    factor = 1 if temperature > 0.1 else 100  # gradients of a hundred times the size
+    assert_same(loss / factor, expected / factor, [queries, positives, keys])
+
+
+def test_large_scores_of_no_known_bound_do_not_overflow(case, chunk, assert_same):
+    (queries, positives, keys), own, ids = case
+    wide = [v.detach().mul(30.0).requires_grad_() for v in (queries, positives, keys)]
+    loss = sampled_softmax(*wide, same_cells(own, ids), 1.0)
+    assert_same(loss / 100, by_hand(*wide, own, ids, 1.0) / 100, wide)
+
+
+def test_it_can_be_differentiated_twice(case):
+    (queries, positives, keys), own, ids = case
+    same = same_cells(own, ids)
+
+    def second(loss):
+        first = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
+        total = sum((k + 1) * g.square().sum() for k, g in enumerate(first))
+        return torch.autograd.grad(total, (queries, positives, keys))
+
+    twice = second(sampled_softmax(queries, positives, keys, same, 0.3, 1.0))
+    for a, b in zip(twice, second(plain_sampled_softmax(queries, positives, keys, same, 0.3)), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_same_cells_are_all_cells_of_one_id_by_ascending_rows(case):
+    _, own, ids = case
+    expected = (own.unsqueeze(1) == ids.unsqueeze(0)).nonzero().t()
+    rows, columns = same_cells(own, ids)
+    assert bool((rows.diff() >= 0).all())
+    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) == set(zip(*expected.tolist(), strict=True))
+
+
+def test_nothing_is_the_same_among_other_ids():
+    assert same_cells(torch.tensor([1, 2]), torch.tensor([3, 0, 4])).rows.numel() == 0
