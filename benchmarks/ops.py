@@ -1,121 +1,213 @@
-"""Sparse kernels of both backends, and the folded mixture against its candidates one by one.
+"""Every aggregator and convolution, forward and with backward, against PyG's and against gather–scatter.
 
-    python benchmarks/ops.py --data FOLDER [--quick]
+    python benchmarks/ops.py --data FOLDER [--quick] [--check]
 
-FOLDER holds train.txt in the LightGCN format (Gowalla: 810,128 pairs). Every result is checked before it is
-timed. Prints JSON lines: name, value (median milliseconds, or a ratio of medians), unit, spread over the
-repeats, machine.
+FOLDER holds train.txt and test.txt in the LightGCN format (Gowalla: 810,128 pairs). A case is one layer over
+both sides of the graph, 2 × 810,128 edges; results are checked before they are timed, and the cases of a
+group take turns. The roofline is the bytes that a product must move (for each edge index, weight and a row of
+the source, and a row for each target) over the copy bandwidth measured in the same run.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the package `ops`
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
+from benchmarks import measure
+from ops.aggregate import AGGREGATORS
 from ops.backend import kernels_installed
+from ops.convolve import CONVOLUTIONS
 from ops.mixture import AggregateMixture
 from ops.relation import Relation
 from ops.spmm import sddmm, spmax, spmm
-from supernet.data.readers import READERS
-from supernet.runtime import versions
 
-LINEAR = ["sum", "mean", "sym"]
+SIDES = ("user", "item")
+AGGREGATE_OF = {"light": "sym", "gcn": "sym", "sage": "mean", "gin": "sum", "ngcf": "sym", "skip": "none"}
+
+
+class Sides:
+    """Both directions of the interactions, and the square edge list that PyG takes."""
+
+    def __init__(self, data: measure.Interactions, dim: int, backend: str) -> None:
+        pairs = data.train
+        relation = Relation.from_edges(pairs.users, pairs.items, data.n_users, data.n_items, backend)
+        self.relations = {"user": relation, "item": relation.T}
+        self.sizes = [data.n_users, data.n_items]
+        users, items = relation.row, relation.index + data.n_users
+        self.edges = torch.stack([torch.cat([items, users]), torch.cat([users, items])])  # source, target
+        generator = torch.Generator().manual_seed(0)
+        self.x = torch.randn(sum(self.sizes), dim, generator=generator).requires_grad_()
+
+    def layer(self, aggregate: nn.Module, convolve: nn.Module | None = None) -> Tensor:
+        """One layer of ours, (N_users + N_items, D)."""
+        x = dict(zip(SIDES, self.x.split(self.sizes), strict=True))
+        out = []
+        for side, other in (SIDES, SIDES[::-1]):
+            message = aggregate(x[other], x[side], self.relations[side])
+            out.append(message if convolve is None else convolve(x[side], message))
+        return torch.cat(out)
+
+    def gathered(self, reduce: str) -> Tensor:
+        """Gather every source row, then scatter: what one writes without sparse kernels."""
+        source, target = self.edges
+        sent = self.x.index_select(0, source)
+        index = target.unsqueeze(1).expand_as(sent)
+        out = torch.zeros_like(self.x)
+        return out.scatter_reduce(0, index, sent, reduce, include_self=False)
+
+
+def initialised(module: nn.Module) -> nn.Module:
+    """Weights drawn with seed 1, as a model draws them."""
+    for part in module.modules():
+        reset = getattr(part, "reset_parameters", None)
+        if callable(reset):
+            reset(torch.Generator().manual_seed(1))
+    return module
+
+
+def with_backward(forward: Callable[[], Tensor], x: Tensor) -> Callable[[], None]:
+    """Forward, and backward of a random cotangent."""
+    cotangent = torch.randn(forward().shape, generator=torch.Generator().manual_seed(2))
+
+    def run() -> None:
+        out = forward()
+        if out.requires_grad:
+            out.backward(cotangent)
+            x.grad = None
+
+    return run
+
+
+def aggregators(sides: dict[str, Sides], dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]:
+    """name → implementation → forward."""
+    from torch_geometric.nn import GATConv, LGConv, SimpleConv
+
+    own = sides["torch"]
+    found: dict[str, dict[str, Callable[[], Tensor]]] = {}
+    for name in AGGREGATORS:
+        module = initialised(AGGREGATORS[name](dim))
+        found[name] = {b: (lambda s=s, m=module: s.layer(m)) for b, s in sides.items()}
+    for name, reduce in (("sum", "sum"), ("mean", "mean"), ("max", "amax")):
+        conv = SimpleConv(aggr=name)
+        found[name]["pyg"] = lambda conv=conv: conv(own.x, own.edges)
+        found[name]["gather_scatter"] = lambda reduce=reduce: own.gathered(reduce)
+    light, gat = LGConv(), GATConv(dim, dim // 2, heads=2, add_self_loops=False)
+    found["sym"]["pyg"] = lambda: light(own.x, own.edges)
+    found["attention"]["pyg"] = lambda: gat(own.x, own.edges)
+    return found
+
+
+def convolutions(sides: dict[str, Sides], dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]:
+    """name → implementation → forward, each with the aggregator that it is known for."""
+    from torch_geometric.nn import GCNConv, GINConv, LGConv, SAGEConv
+
+    own = sides["torch"]
+    found: dict[str, dict[str, Callable[[], Tensor]]] = {}
+    for name in CONVOLUTIONS:
+        parts = (AGGREGATORS[AGGREGATE_OF[name]](dim), initialised(CONVOLUTIONS[name](dim)))
+        found[name] = {b: (lambda s=s, p=parts: s.layer(*p)) for b, s in sides.items()}
+    theirs = {
+        "light": LGConv(),
+        "gcn": GCNConv(dim, dim, add_self_loops=False, bias=False),
+        "sage": SAGEConv(dim, dim, bias=False),
+        "gin": GINConv(nn.Linear(dim, dim, bias=False)),
+    }
+    for name, conv in theirs.items():
+        found[name]["pyg"] = lambda conv=conv: conv(own.x, own.edges)
+    return found
+
+
+def mixtures(own: Sides, dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]:
+    """A slot of three linear aggregators: folded, and each on its own."""
+    slot, p = AggregateMixture(["sum", "mean", "sym"], dim), torch.tensor([0.2, 0.3, 0.5])
+    modules = list(slot.candidates.values())
+    return {
+        "sum+mean+sym": {
+            "torch": lambda: own.layer(lambda *x: slot(*x, p)),
+            "one_by_one": lambda: own.layer(
+                lambda *x: sum(w * m(*x) for w, m in zip(p, modules, strict=True))
+            ),
+        }
+    }
+
+
+def check(cases: dict[str, dict[str, Callable[[], Tensor]]]) -> None:
+    """All implementations without weights of their own agree."""
+    for name, forms in cases.items():
+        expected = forms["torch"]()
+        for form, run in forms.items():
+            if form == "pyg" and name in ("attention", "gcn", "sage", "gin"):
+                continue  # other weights, same shape
+            torch.testing.assert_close(run(), expected, rtol=1e-3, atol=1e-3)
+
+
+def report(kind: str, cases: dict[str, dict[str, Callable[[], Tensor]]], x: Tensor, repeats: int) -> None:
+    """Times of all forms, forward and with backward, and the others over ours."""
+    for name, forms in cases.items():
+        for phase in ("forward", "forward_backward"):
+            runs = forms if phase == "forward" else {f: with_backward(r, x) for f, r in forms.items()}
+            times = measure.interleaved(runs, repeats)
+            for form, values in times.items():
+                measure.row(f"{kind}_{name}_{phase}_{form}", [1000 * t for t in values], "ms")
+            for form in (f for f in times if f != "torch"):
+                found = measure.ratios(times, form, "torch")
+                measure.row(f"{kind}_{name}_{phase}_{form}_over_torch", found, "ratio")
+
+
+def kernels(sides: dict[str, Sides], dim: int, repeats: int) -> None:
+    """The bare products of each backend from items to users, and the roofline of torch's."""
+    copied, into = torch.randn(36 * 2**20), torch.empty(36 * 2**20)
+    x, y = (v.detach() for v in sides["torch"].x.split(sides["torch"].sizes)[::-1])
+    runs: dict[str, Callable[[], object]] = {"copy": lambda: into.copy_(copied)}
+    for backend, side in sides.items():
+        relation = side.relations["user"]
+        runs |= {
+            f"spmm_{backend}": lambda r=relation: spmm(r, x),
+            f"spmax_{backend}": lambda r=relation: spmax(r, x),
+            f"sddmm_{backend}": lambda r=relation: sddmm(r, y, x),
+        }
+    times = measure.interleaved(runs, repeats)
+    for name, values in times.items():
+        measure.row(name, [1000 * t for t in values], "ms")
+    for name in ("spmm", "spmax", "sddmm"):
+        if f"{name}_scatter" in times:
+            found = measure.ratios(times, f"{name}_scatter", f"{name}_torch")
+            measure.row(f"{name}_scatter_over_{name}_torch", found, "ratio")
+    relation = sides["torch"].relations["user"]
+    moved = relation.n_edges * (8 + 4 + 4 * dim) + relation.n_target * 4 * dim
+    bandwidth = [2 * 4 * copied.numel() / t for t in times["copy"]]
+    limits = [moved / b for b in bandwidth]
+    measure.row("copy_bandwidth", [b / 2**30 for b in bandwidth], "GiB/s")
+    found = [limit / t for limit, t in zip(limits, times["spmm_torch"], strict=True)]
+    measure.row("spmm_roofline", found, "ratio", bytes=moved)
 
 
 def main() -> None:
     """Check, time, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with train.txt and test.txt")
-    parser.add_argument("--dim", type=int, default=64)
-    parser.add_argument("--quick", action="store_true", help="two repeats in place of seven")
-    options = parser.parse_args()
-    repeats = 2 if options.quick else 7
-    relations = load(options.data)
-    times: dict[str, list[float]] = {}
-    expected: dict[str, torch.Tensor] = {}
-    for backend, relation in relations.items():
-        torch.manual_seed(0)
-        x, y = torch.randn(relation.n_source, options.dim), torch.randn(relation.n_target, options.dim)
-        cases = {
-            "spmm": lambda r=relation, x=x: spmm(r, x),
-            "spmax": lambda r=relation, x=x: spmax(r, x),
-            "sddmm": lambda r=relation, x=x, y=y: sddmm(r, y, x),
-        }
-        for name, run in cases.items():
-            torch.testing.assert_close(run(), expected.setdefault(name, run()), rtol=1e-4, atol=1e-4)
-            times[f"{name}_{backend}"] = timed(run, repeats)
-    times |= mixture(relations["torch"], options.dim, repeats)
-    report(times)
-
-
-def load(folder: Path) -> dict[str, Relation]:
-    """The train pairs as a relation of each backend there is."""
-    data = READERS["lightgcn"](path=str(folder))
-    train = torch.from_numpy(data.parts == 0)
-    users, items = torch.from_numpy(data.users)[train], torch.from_numpy(data.items)[train]
+    chosen = measure.options(__doc__)
+    data = measure.Interactions(chosen.data)
     backends = ["torch", "scatter"] if kernels_installed() else ["torch"]
-    return {b: Relation.from_edges(users, items, data.n_users, data.n_items, b) for b in backends}
-
-
-def mixture(relation: Relation, dim: int, repeats: int) -> dict[str, list[float]]:
-    """A forward and backward pass of three linear aggregators: folded, and each on its own."""
-    slot, p = AggregateMixture(LINEAR, dim), torch.tensor([0.2, 0.3, 0.5])
-    x = torch.randn(relation.n_source, dim, requires_grad=True)
-    target = torch.randn(relation.n_target, dim)
-
-    def folded() -> torch.Tensor:
-        return slot(x, target, relation, p)
-
-    def naive() -> torch.Tensor:
-        return torch.stack(
-            [p[k] * m(x, target, relation) for k, m in enumerate(slot.candidates.values())]
-        ).sum(0)
-
-    torch.testing.assert_close(folded(), naive(), rtol=1e-4, atol=1e-4)
-    return {
-        "mixture_folded": timed(lambda: folded().sum().backward(), repeats),
-        "mixture_naive": timed(lambda: naive().sum().backward(), repeats),
+    sides = {b: Sides(data, chosen.dim, b) for b in backends}
+    for side in sides.values():
+        side.x = sides["torch"].x
+    groups = {
+        "aggregate": aggregators(sides, chosen.dim),
+        "convolve": convolutions(sides, chosen.dim),
+        "mixture": mixtures(sides["torch"], chosen.dim),
     }
-
-
-def timed(run: object, repeats: int) -> list[float]:
-    """Milliseconds of each repeat, after one that is not counted."""
-    run()
-    found = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        found.append(1000 * (time.perf_counter() - start))
-    return found
-
-
-def report(times: dict[str, list[float]]) -> None:
-    """Print the medians and their ratios."""
-    machine = versions()
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, values in times.items():
-        row = {"name": name, "value": medians[name], "unit": "ms", "min": min(values), "max": max(values)}
-        print(json.dumps(row | {"repeats": len(values)} | machine))
-    pairs = [
-        ("mixture_naive", "mixture_folded"),
-        ("spmm_scatter", "spmm_torch"),
-        ("spmax_scatter", "spmax_torch"),
-    ]
-    for slow, fast in pairs:
-        if slow in medians:
-            print(
-                json.dumps(
-                    {"name": f"{slow}_over_{fast}", "value": medians[slow] / medians[fast], "unit": "ratio"}
-                )
-            )
+    for cases in groups.values():
+        check(cases)
+    if chosen.check:
+        return
+    kernels(sides, chosen.dim, chosen.repeats)
+    for kind, cases in groups.items():
+        report(kind, cases, sides["torch"].x, chosen.repeats)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,323 @@
+"""A search step against a step of one model, against a naive mixture, and against a mixture of PyG layers.
+
+    python benchmarks/supernet.py --data FOLDER [--quick] [--check]
+
+FOLDER holds train.txt and test.txt in the LightGCN format (Gowalla). All cases take batches of 4,096 pairs
+under the same loss (softmax over the batch's other items); results are checked before time is taken. Ratios
+are of steps that took turns in one process. Memory is the peak of a fresh process for each case.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
+
+from benchmarks import measure
+from ops.activation import ACTIVATIONS
+from ops.aggregate import NoMessage
+from ops.mixture import (
+    ActivationMixture,
+    AggregateMixture,
+    ConvolveMixture,
+    Mixture,
+    ReadoutMixture,
+)
+from ops.readout import Concat
+from supernet.config import load_space
+from supernet.data.dataset import Pairs
+from supernet.data.graph import ITEM, USER, Graph, build_graph
+from supernet.data.sampling import Batch
+from supernet.model import Recommender
+from supernet.model.recommender import Vectors
+from supernet.pipeline.stages import space_of
+from supernet.search.relaxations import mix, partial, paths
+from supernet.training.fit import adam
+from supernet.training.losses import batch_loss, step_loss
+from supernet.training.recipe import Recipe
+
+BATCH = 4096
+RECIPE = Recipe(loss="softmax", temperature=0.15, in_batch=True, negatives=0, batch_size=BATCH, lr=3e-3)
+CASES = ("lightgcn", "dense", "alpha", "sampled", "partial", "naive", "pyg")
+
+
+class Stepper:
+    """Weight and alpha steps of one model on random batches."""
+
+    def __init__(self, space: str, layers: int, dim: int, graph: Graph, pairs: Pairs) -> None:
+        self.graph, self.pairs = graph, pairs
+        self.generator = torch.Generator().manual_seed(0)
+        chosen = replace(space_of(load_space(space)), layers=layers)
+        self.model = Recommender(chosen, graph.nodes, dim, torch.Generator().manual_seed(0))
+        self.optimiser = adam(self.model.weights(), RECIPE.lr)
+        self.alphas = dict(self.model.alphas.items())
+
+    def batch(self) -> Batch:
+        """Random pairs."""
+        chosen = torch.randint(self.pairs.users.numel(), (BATCH,), generator=self.generator)
+        return Batch(self.pairs.users[chosen], self.pairs.items[chosen], chosen[:0])
+
+    def weight(self, cost: str = "dense") -> None:
+        """One Adam step of the weights."""
+        weights = mix(self.alphas, "softmax", 1.0, detach=True)
+        if cost == "sampled":
+            weights = paths(self.alphas, "softmax", 1.0, self.generator, detach=True)
+        if cost == "partial":
+            weights = partial(weights, self.model.dim, 0.25, self.generator)
+        self._descend(step_loss(self.model, self.graph, self.batch(), RECIPE, weights))
+
+    def naive(self) -> None:
+        """The same, each candidate computed on its own for every node."""
+        weights = mix(self.alphas, "softmax", 1.0, detach=True)
+        with unfolded(self.model):
+            vectors = self.model(self.graph, weights)
+        self._descend(batch_loss(self.model, vectors, self.batch(), RECIPE, weights))
+
+    def alpha(self) -> None:
+        """The gradient of the alphas."""
+        weights = mix(self.alphas, "softmax", 1.0)
+        loss = step_loss(self.model, self.graph, self.batch(), RECIPE, weights)
+        torch.autograd.grad(loss, list(self.alphas.values()))
+
+    def _descend(self, loss: Tensor) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+
+
+class unfolded:  # noqa: N801
+    """Within it the mixtures of a model compute Σ_k f_k candidate_k, one candidate after the other."""
+
+    def __init__(self, model: Recommender) -> None:
+        kinds = (AggregateMixture, ConvolveMixture, ActivationMixture, ReadoutMixture)
+        self.slots = [m for m in model.modules() if isinstance(m, kinds) and m.only is None]
+
+    def __enter__(self) -> None:
+        for slot in self.slots:
+            slot.forward = _one_by_one(slot)
+
+    def __exit__(self, *_: object) -> None:
+        for slot in self.slots:
+            del slot.forward
+
+
+def _one_by_one(slot: Mixture) -> Callable[..., Tensor]:
+    def forward(*inputs: object) -> Tensor:
+        *given, p = inputs
+        factors = slot.factors(p)
+        modules = list(slot.candidates.values())
+        kept = [k for k, m in enumerate(modules) if not isinstance(m, NoMessage | Concat)]
+        out = sum(factors[k] * modules[k](*given) for k in kept)
+        wide = [factors[k] * m(*given) for k, m in enumerate(modules) if isinstance(m, Concat)]
+        return torch.cat([out, *wide], dim=1)
+
+    return forward
+
+
+class PyGMixture(nn.Module):
+    """A supernet as one writes it with PyG's layers: seven convolutions a layer, mixed by their outputs."""
+
+    def __init__(self, graph: Graph, layers: int, dim: int) -> None:
+        super().__init__()
+        from torch_geometric.nn import GATConv, GCNConv, GINConv, GraphConv, LGConv, SAGEConv
+
+        self.nodes = graph.nodes
+        relation = next(link.relation for link in graph.links if link.target == USER)
+        users, items = relation.row, relation.index + graph.nodes[USER]
+        self.edges = torch.stack([torch.cat([users, items]), torch.cat([items, users])])
+        self.embedding = nn.Parameter(0.02 * torch.randn(sum(graph.nodes.values()), dim))
+        make = (
+            lambda: LGConv(),
+            lambda: GCNConv(dim, dim),
+            lambda: SAGEConv(dim, dim),
+            lambda: SAGEConv(dim, dim, aggr="max"),
+            lambda: GATConv(dim, dim),
+            lambda: GINConv(nn.Linear(dim, dim)),
+            lambda: GraphConv(dim, dim),
+        )
+        self.layers = nn.ModuleList(nn.ModuleList(m() for m in make) for _ in range(layers))
+        self.alphas = nn.ParameterList(nn.Parameter(torch.zeros(len(make))) for _ in range(layers))
+        self.functions = [ACTIVATIONS[name] for name in ("identity", "relu", "leaky_relu", "elu", "tanh")]
+
+    def forward(self) -> Vectors:
+        """Mean over layers, as LightGCN's read-out."""
+        x, out = self.embedding, self.embedding
+        for candidates, alpha in zip(self.layers, self.alphas, strict=True):
+            p = alpha.detach().softmax(0)
+            x = sum(p[k] * layer(x, self.edges) for k, layer in enumerate(candidates))
+            x = sum(f(x) for f in self.functions) / len(self.functions)
+            out = out + x
+        return Vectors(*(out / (len(self.layers) + 1)).split([self.nodes[USER], self.nodes[ITEM]]))
+
+
+class PyGStepper(Stepper):
+    """Weight steps of the mixture of PyG layers, under the same loss."""
+
+    def __init__(self, layers: int, dim: int, graph: Graph, pairs: Pairs) -> None:
+        super().__init__("lightgcn", layers, dim, graph, pairs)
+        self.mixture = PyGMixture(graph, layers, dim)
+        self.optimiser = adam(list(self.mixture.parameters()), RECIPE.lr)
+
+    def step(self) -> None:
+        """One Adam step."""
+        self._descend(batch_loss(self.model, self.mixture(), self.batch(), RECIPE))
+
+
+def steppers(layers: int, dim: int, graph: Graph, pairs: Pairs, names: Sequence[str]) -> dict[str, Callable]:
+    """The step of each named case."""
+    found: dict[str, Callable[[], None]] = {}
+    if "lightgcn" in names:
+        found["lightgcn"] = Stepper("lightgcn", layers, dim, graph, pairs).weight
+    full = Stepper("full", layers, dim, graph, pairs)
+    own = {
+        "dense": full.weight,
+        "alpha": full.alpha,
+        "sampled": lambda: full.weight("sampled"),
+        "partial": lambda: full.weight("partial"),
+        "naive": full.naive,
+    }
+    found |= {name: step for name, step in own.items() if name in names}
+    if "pyg" in names:
+        found["pyg"] = PyGStepper(layers, dim, graph, pairs).step
+    return found
+
+
+def check(graph: Graph, pairs: Pairs) -> None:
+    """The folded step equals the naive one in loss and gradients."""
+    full = Stepper("full", 2, 16, graph, pairs)
+    batch, weights = full.batch(), mix(full.alphas, "softmax", 1.0)
+    folded = step_loss(full.model, graph, batch, RECIPE, weights)
+    with unfolded(full.model):
+        vectors = full.model(graph, weights)
+    naive = batch_loss(full.model, vectors, batch, RECIPE, weights)
+    torch.testing.assert_close(folded, naive, rtol=1e-4, atol=1e-5)
+    leaves = list(full.alphas.values())
+    for a, b in zip(torch.autograd.grad(folded, leaves), torch.autograd.grad(naive, leaves), strict=True):
+        torch.testing.assert_close(a, b, rtol=2e-2, atol=1e-6)
+
+
+def power_law(edges: int, n_users: int, n_items: int) -> Pairs:
+    """Distinct pairs whose items follow a power law, as popularity does."""
+    generator = torch.Generator().manual_seed(0)
+    users = torch.randint(n_users, (int(1.3 * edges),), generator=generator)
+    items = (n_items * torch.rand(len(users), generator=generator, dtype=torch.float64).pow(3)).long()
+    key = torch.unique(users * n_items + items)
+    key = key[torch.randperm(len(key), generator=generator)[:edges]]
+    return Pairs(key // n_items, key % n_items)
+
+
+def load(chosen: object) -> tuple[Graph, Pairs]:
+    """The graph that the options ask for."""
+    if chosen.synthetic:
+        n_users, n_items = chosen.synthetic // 20, chosen.synthetic // 50
+        pairs = power_law(chosen.synthetic, n_users, n_items)
+        return build_graph(pairs, n_users, n_items), pairs
+    data = measure.Interactions(chosen.data, chosen.share)
+    return build_graph(data.train, data.n_users, data.n_items), data.train
+
+
+def one_case(chosen: object) -> None:
+    """Time and peak memory of one case in this process, as one JSON line; the base is torch and the graph."""
+    graph, pairs = load(chosen)
+    before = measure.peak_memory()
+    step = steppers(chosen.layers, chosen.dim, graph, pairs, [chosen.case])[chosen.case]
+    times = measure.interleaved({chosen.case: step}, 3)[chosen.case]
+    found = {"seconds": sorted(times)[1], "peak": measure.peak_memory() - before}
+    print(json.dumps(found | {"edges": pairs.users.numel(), "nodes": sum(graph.nodes.values())}))
+
+
+def fitted_exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Slope of log value over log size."""
+    x, y = torch.tensor(sizes).log(), torch.tensor(values).log()
+    return float(((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum())
+
+
+def main_ratios(chosen: object, graph: Graph, pairs: Pairs) -> None:
+    """The ratios at two layers and the chosen dim, all cases taking turns."""
+    names = [name for name in CASES if name != "pyg" or not chosen.quick]
+    times = measure.interleaved(steppers(2, chosen.dim, graph, pairs, names), chosen.repeats)
+    for name in names:
+        measure.row(f"step_{name}", [1000 * t for t in times[name]], "ms", layers=2, dim=chosen.dim)
+    pairs_of = {
+        "supernet_dense_over_lightgcn": ("dense", "lightgcn"),
+        "supernet_sampled_over_lightgcn": ("sampled", "lightgcn"),
+        "supernet_partial_over_lightgcn": ("partial", "lightgcn"),
+        "alpha_step_over_lightgcn": ("alpha", "lightgcn"),
+        "naive_over_folded": ("naive", "dense"),
+        "pyg_over_folded": ("pyg", "dense"),
+    }
+    for name, (above, below) in pairs_of.items():
+        if above in times:
+            measure.row(name, measure.ratios(times, above, below), "ratio", layers=2, dim=chosen.dim)
+
+
+def shapes(chosen: object, graph: Graph, pairs: Pairs) -> None:
+    """How the ratio depends on dim and layers."""
+    for dim in (32, 64, 128):
+        for layers in (1, 2, 3, 4):
+            cases = steppers(layers, dim, graph, pairs, ["lightgcn", "dense"])
+            times = measure.interleaved(cases, max(2, chosen.repeats // 2))
+            found = measure.ratios(times, "dense", "lightgcn")
+            measure.row(
+                f"dense_over_lightgcn_dim{dim}_layers{layers}", found, "ratio", layers=layers, dim=dim
+            )
+
+
+def memory(chosen: object) -> None:
+    """Peak memory of folded, naive and PyG's step, and how the folded one grows with the graph."""
+    base = ["--data", str(chosen.data), "--dim", str(chosen.dim)]
+
+    def case(name: str, *more: str) -> dict[str, float]:
+        return measure.fresh("supernet.py", *base, "--case", name, *more)
+
+    peaks = {name: case(name)["peak"] for name in ("lightgcn", "dense", "naive", "pyg")}
+    for name, peak in peaks.items():
+        measure.row(f"peak_{name}", [peak / 2**30], "GiB")
+    measure.row("pyg_memory_over_folded", [peaks["pyg"] / peaks["dense"]], "ratio")
+    sizes, found = [], []
+    for edges in (625_000, 1_250_000, 2_500_000, 5_000_000, 10_000_000):
+        grown = case("dense", "--synthetic", str(edges))
+        sizes.append(grown["edges"] + grown["nodes"])
+        found.append(grown)
+        measure.row(f"power_law_{edges}_seconds", [grown["seconds"]], "s", edges=grown["edges"])
+        measure.row(f"power_law_{edges}_peak", [grown["peak"] / 2**30], "GiB", edges=grown["edges"])
+    measure.row("memory_exponent", [fitted_exponent(sizes, [f["peak"] for f in found])], "exponent")
+    measure.row("time_exponent", [fitted_exponent(sizes, [f["seconds"] for f in found])], "exponent")
+    for share in (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0):
+        grown = case("dense", "--share", str(share))
+        measure.row(f"edges_{grown['edges']}_seconds", [grown["seconds"]], "s", edges=grown["edges"])
+        measure.row(f"edges_{grown['edges']}_peak", [grown["peak"] / 2**30], "GiB", edges=grown["edges"])
+
+
+def main() -> None:
+    """Check, time, print."""
+
+    def add(parser) -> None:
+        parser.add_argument("--case", choices=CASES, help="this case alone, in this process")
+        parser.add_argument("--layers", type=int, default=2)
+        parser.add_argument("--share", type=float, default=1.0, help="share of the train pairs")
+        parser.add_argument("--synthetic", type=int, default=0, help="edges of a power-law graph instead")
+
+    chosen = measure.options(__doc__, add)
+    if chosen.case:
+        one_case(chosen)
+        return
+    graph, pairs = load(chosen)
+    check(graph, pairs)
+    if chosen.check:
+        return
+    main_ratios(chosen, graph, pairs)
+    if not chosen.quick:
+        shapes(chosen, graph, pairs)
+        memory(chosen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""LightGCN's training: an epoch against PyG's and against a LightGCN-PyTorch-style loop; time to quality.
+
+    python benchmarks/train.py --data FOLDER [--quick] [--check] [--quality]
+
+FOLDER holds train.txt and test.txt in the LightGCN format (Gowalla). The epochs compared are of 2 layers, the
+same dim and the same batch size; each is timed by its steps, times the steps of an epoch, in a process of its
+own, so that PyG runs with glibc's default allocator as its own example does. `--quality` trains the softmax
+loss until Recall@20 on test reaches .1830 (paper protocol: the published split as it is, no validation part),
+for comparison with published times alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
+
+from benchmarks import measure
+from supernet.config import load_space
+from supernet.data.graph import ITEM, build_graph
+from supernet.data.sampling import Batches
+from supernet.evaluation.metrics import evaluate
+from supernet.evaluation.ranking import scores_dot, top_items
+from supernet.model import Recommender
+from supernet.pipeline.stages import space_of
+from supernet.training.fit import adam, draw_batch, training_loss
+from supernet.training.recipe import Recipe
+
+BATCH, LAYERS = 2048, 2
+CASES = ("ours", "ours_bpr", "pyg", "pyg_sparse", "lightgcn_pytorch")
+SOFTMAX = Recipe(temperature=0.12, in_batch=True, negatives=0, lr=3e-3, batch_size=BATCH)
+BPR = Recipe(loss="bpr", similarity="score", negatives=1, in_batch=False, lr=1e-3, batch_size=BATCH)
+TARGET = 0.1830
+
+
+class Ours:
+    """One step of the project's own training."""
+
+    def __init__(
+        self, data: measure.Interactions, recipe: Recipe, layers: int, dim: int, seed: int = 0
+    ) -> None:
+        self.data, self.recipe = data, recipe
+        self.graph = build_graph(data.train, data.n_users, data.n_items)
+        self.seen = data.user_items(data.train)
+        self.generator = torch.Generator().manual_seed(seed)
+        space = replace(space_of(load_space("lightgcn")), layers=layers)
+        self.model = Recommender(space, self.graph.nodes, dim, self.generator)
+        self.optimiser = adam(self.model.weights(), recipe.lr)
+        self.batches = Batches(data.train, recipe.batch_size, self.generator)
+
+    def step(self) -> None:
+        """Draw, propagate, descend."""
+        batch = draw_batch(self.batches, self.seen, self.graph.nodes[ITEM], self.recipe, self.generator)
+        self.optimiser.zero_grad(set_to_none=True)
+        training_loss(self.model, self.graph, batch, self.recipe).backward()
+        self.optimiser.step()
+
+
+class PyG:
+    """One step of PyG's LightGCN as its own example (examples/lightgcn.py) takes it."""
+
+    def __init__(self, data: measure.Interactions, dim: int, sparse: bool) -> None:
+        from torch_geometric.nn import LightGCN
+
+        users, items = data.train.users, data.train.items + data.n_users
+        edges = torch.stack([torch.cat([users, items]), torch.cat([items, users])])
+        self.n_users, self.n_items = data.n_users, data.n_items
+        self.pairs = torch.stack([users, items])
+        self.model = LightGCN(data.n_users + data.n_items, dim, LAYERS)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3)
+        self.edges = edges
+        if sparse:
+            from torch_sparse import SparseTensor
+
+            nodes = data.n_users + data.n_items
+            self.edges = SparseTensor(row=edges[1], col=edges[0], sparse_sizes=(nodes, nodes))
+
+    def step(self) -> None:
+        """BPR on a batch with one random item a pair."""
+        chosen = torch.randint(self.pairs.shape[1], (BATCH,))
+        pairs = self.pairs[:, chosen]
+        other = torch.randint(self.n_users, self.n_users + self.n_items, (BATCH,))
+        label = torch.cat([pairs, torch.stack([pairs[0], other])], dim=1)
+        self.optimiser.zero_grad()
+        own, rest = self.model(self.edges, label).chunk(2)
+        loss = self.model.recommendation_loss(own, rest, node_id=label.unique())
+        loss.backward()
+        self.optimiser.step()
+
+
+class LightGCNPyTorch:
+    """One step of a LightGCN-PyTorch-style loop: a COO product, samples drawn user by user."""
+
+    def __init__(self, data: measure.Interactions, dim: int) -> None:
+        nodes = data.n_users + data.n_items
+        users, items = data.train.users, data.train.items + data.n_users
+        edges = torch.stack([torch.cat([users, items]), torch.cat([items, users])])
+        degree = torch.bincount(edges[0], minlength=nodes).float()
+        value = (degree[edges[0]] * degree[edges[1]]).rsqrt()
+        self.graph = torch.sparse_coo_tensor(edges, value, (nodes, nodes)).coalesce()
+        self.n_users, self.n_items = data.n_users, data.n_items
+        seen = data.user_items(data.train)
+        self.items_of = [a.numpy() for a in seen.items.split(seen.counts.tolist())]
+        self.rng = np.random.default_rng(0)
+        self.embedding = nn.Parameter(0.1 * torch.randn(nodes, dim))
+        self.optimiser = torch.optim.Adam([self.embedding], lr=1e-3)
+
+    def sample(self) -> Tensor:
+        """(user, item, negative) triples, one user after the other."""
+        triples = []
+        for user in self.rng.integers(0, self.n_users, BATCH):
+            items = self.items_of[user]
+            if not len(items):
+                continue
+            positive = items[self.rng.integers(0, len(items))]
+            while True:
+                negative = self.rng.integers(0, self.n_items)
+                if negative not in items:
+                    break
+            triples.append([user, positive, negative])
+        return torch.tensor(np.array(triples))
+
+    def step(self) -> None:
+        """BPR with L2 on the layer-0 rows."""
+        users, positives, negatives = self.sample().unbind(1)
+        layers = [self.embedding]
+        for _ in range(LAYERS):
+            layers.append(torch.sparse.mm(self.graph, layers[-1]))
+        user, item = torch.stack(layers, dim=1).mean(dim=1).split([self.n_users, self.n_items])
+        score = (user[users] * item[positives]).sum(1), (user[users] * item[negatives]).sum(1)
+        rows = torch.cat([users, positives + self.n_users, negatives + self.n_users])
+        loss = F.softplus(score[1] - score[0]).mean()
+        loss = loss + 1e-4 * self.embedding[rows].square().sum() / (2 * len(users))
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+
+
+def step_of(case: str, data: measure.Interactions, dim: int) -> Callable[[], None]:
+    """The step of a case."""
+    if case == "ours":
+        return Ours(data, SOFTMAX, LAYERS, dim).step
+    if case == "ours_bpr":
+        return Ours(data, BPR, LAYERS, dim).step
+    if case == "lightgcn_pytorch":
+        return LightGCNPyTorch(data, dim).step
+    return PyG(data, dim, sparse=case == "pyg_sparse").step
+
+
+def check(data: measure.Interactions, dim: int) -> None:
+    """The propagation of all three is the same function of the same embeddings."""
+    from torch_geometric.nn import LightGCN
+
+    ours, theirs, loop = (
+        Ours(data, BPR, LAYERS, dim),
+        PyG(data, dim, sparse=False),
+        LightGCNPyTorch(data, dim),
+    )
+    weight = torch.randn(data.n_users + data.n_items, dim)
+    assert isinstance(theirs.model, LightGCN)
+    with torch.no_grad():
+        theirs.model.embedding.weight.copy_(weight)
+        layers = [weight]
+        for _ in range(LAYERS):
+            layers.append(torch.sparse.mm(loop.graph, layers[-1]))
+        parts = weight.split([data.n_users, data.n_items])
+        for side, part in zip(("user", "item"), parts, strict=True):
+            ours.model.features[side].candidates["id"].weight.copy_(part)
+        found = torch.cat(list(ours.model(ours.graph)))
+        torch.testing.assert_close(found, theirs.model.get_embedding(theirs.edges), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found, sum(layers) / len(layers), rtol=1e-4, atol=1e-4)
+
+
+def one_case(chosen: object, data: measure.Interactions) -> None:
+    """Seconds of each step of one case in this process, as one JSON line."""
+    times = measure.interleaved({chosen.case: step_of(chosen.case, data, chosen.dim)}, chosen.repeats)
+    print(json.dumps({"seconds": times[chosen.case]}))
+
+
+def epochs(chosen: object, data: measure.Interactions) -> None:
+    """Seconds of an epoch of each case; each in a fresh process, the processes one after the other, twice."""
+    steps = -(-data.train.users.numel() // BATCH)
+    base = ["--data", str(chosen.data), "--dim", str(chosen.dim), "--threads", str(chosen.threads)]
+    found: dict[str, list[float]] = {}
+    for _ in range(2):
+        for name, default in [(c, not c.startswith("ours")) for c in CASES] + [("ours", True)]:
+            repeats = 3 * chosen.repeats if name.startswith("ours") else chosen.repeats // 2 + 1
+            more = ["--case", name, "--repeats", str(repeats)] + (["--no-allocator"] if default else [])
+            key = "ours_default_allocator" if name == "ours" and default else name
+            found.setdefault(key, []).extend(measure.fresh("train.py", *base, *more)["seconds"])
+    for name, values in found.items():
+        measure.row(f"epoch_{name}", [steps * v for v in values], "s", batch=BATCH, layers=LAYERS)
+    ratios = {
+        "pyg_epoch_over_ours": ("pyg", "ours"),
+        "pyg_sparse_epoch_over_ours": ("pyg_sparse", "ours"),
+        "lightgcn_pytorch_epoch_over_ours": ("lightgcn_pytorch", "ours"),
+        "pyg_epoch_over_ours_bpr": ("pyg", "ours_bpr"),
+        "pyg_sparse_epoch_over_ours_bpr": ("pyg_sparse", "ours_bpr"),
+        "default_allocator_over_ours": ("ours_default_allocator", "ours"),
+    }
+    for name, (above, below) in ratios.items():
+        base_time = sorted(found[below])[len(found[below]) // 2]
+        measure.row(name, [v / base_time for v in found[above]], "ratio", batch=BATCH, layers=LAYERS)
+
+
+def quality(chosen: object, data: measure.Interactions) -> None:
+    """Training seconds (evaluation apart) until Recall@20 on test reaches TARGET."""
+    ours = Ours(
+        data, replace(SOFTMAX, lr=chosen.lr, temperature=chosen.temperature), chosen.layers, chosen.dim
+    )
+    test = data.user_items(data.test)
+    users = (test.counts > 0).nonzero().flatten()
+    seconds = 0.0
+    for epoch in range(1, chosen.epochs + 1):
+        start = time.perf_counter()
+        for _ in range(len(ours.batches)):
+            ours.step()
+        seconds += time.perf_counter() - start
+        with torch.no_grad():
+            vectors = ours.model(ours.graph)
+            top = top_items(scores_dot(vectors.user, vectors.item), users, ours.seen, 20)
+            means = evaluate(top, users, test, data.n_items, ks=(20,)).means()
+        measure.row(
+            f"gowalla_epoch_{epoch}_recall",
+            [means["recall@20"]],
+            "recall@20",
+            seconds=seconds,
+            ndcg=means["ndcg@20"],
+        )
+        if means["recall@20"] >= TARGET:
+            measure.row("gowalla_seconds_to_1830", [seconds], "s", epochs=epoch, protocol="paper")
+            return
+
+
+def main() -> None:
+    """Check, time, print."""
+
+    def add(parser) -> None:
+        parser.add_argument("--case", choices=CASES, help="this case alone, in this process")
+        parser.add_argument("--quality", action="store_true", help="time to Recall@20 of .1830 instead")
+        parser.add_argument("--layers", type=int, default=1)
+        parser.add_argument("--lr", type=float, default=3e-3)
+        parser.add_argument("--temperature", type=float, default=0.12)
+        parser.add_argument("--epochs", type=int, default=30)
+
+    chosen = measure.options(__doc__, add)
+    data = measure.Interactions(chosen.data)
+    if chosen.case:
+        one_case(chosen, data)
+    elif chosen.quality:
+        quality(chosen, data)
+    else:
+        check(data, chosen.dim)
+        if not chosen.check:
+            epochs(chosen, data)
+
+
+if __name__ == "__main__":
+    main()
