@@ -10,7 +10,7 @@ RUN := runs/$(shell date +%Y%m%d-%H%M%S)
 SETTINGS := $(shell env | grep '^PIP_' | sort | cksum | cut -d ' ' -f 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-slow lint check kernels clean
+.PHONY: help run setup test test-slow lint check kernels bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,11 @@ kernels: $(VENV)/.project ## build torch-scatter and torch-sparse from source (a
 	@$(PIP) -c constraints.txt setuptools wheel hatchling
 	@$(PIP) -c constraints.txt --no-build-isolation -e '.[kernels]'
 	@echo "kernels: installed"
+
+bench: setup ## all benchmarks, tables in benchmarks/README.md (about an hour); DATA=folder of Gowalla
+	@test -n "$(DATA)" || { echo "bench: give DATA=folder with train.txt and test.txt of Gowalla"; exit 2; }
+	@$(PIP) -c constraints.txt -e '.[bench]'
+	@$(BIN)/python benchmarks/report.py --data $(DATA)
 
 clean: ## remove the virtual environment, caches and builds; runs/ stays
 	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
