@@ -193,7 +193,7 @@ def check(graph: Graph, pairs: Pairs) -> None:
     """The folded step equals the naive one in loss and gradients."""
     full = Stepper("full", 2, 16, graph, pairs)
     batch, weights = full.batch(), mix(full.alphas, "softmax", 1.0)
-    folded = step_loss(full.model, graph, batch, RECIPE, weights)
+    folded = step_loss(full.model, graph, batch, RECIPE, mix(full.alphas, "softmax", 1.0))
     with unfolded(full.model):
         vectors = full.model(graph, weights)
     naive = batch_loss(full.model, vectors, batch, RECIPE, weights)

@@ -16,13 +16,15 @@ class ReadoutMixture(Mixture):
     """Σ_k f_k readout_k: one weighted sum of the layers for last, mean and sum.
 
     `concat` keeps its own columns beside the others, weighted by its factor: [Σ_{k≠concat} f_k r_k ‖ f_concat
-    · concat], so that a one-hot mixture scores exactly as that read-out does.
+    · concat], so that a one-hot mixture scores exactly as that read-out does. One chosen candidate keeps its
+    place among these columns where `padded`; a dot product does not need the zeros.
     Shapes: [(N, D)] × (L + 1), p (K,) -> (N, D), or (N, (L + 2) D) where `concat` is among several
     candidates.
     """
 
-    def __init__(self, names: Sequence[str], dim: int, layers: int) -> None:
+    def __init__(self, names: Sequence[str], dim: int, layers: int, padded: bool = True) -> None:
         super().__init__({name: READOUTS[name](dim, layers) for name in names})
+        self.padded = padded
         wide = (layers + 1) * dim
         self.width = dim if "concat" not in names else wide if len(names) == 1 else wide + dim
 
@@ -45,7 +47,7 @@ class ReadoutMixture(Mixture):
 
     def _padded(self, out: Tensor, p: Mix | None) -> Tensor:
         """The columns of one candidate in their place among those of all."""
-        if not isinstance(p, Choice) or out.shape[1] == self.width:
+        if not self.padded or not isinstance(p, Choice) or out.shape[1] == self.width:
             return out
         zeros = out.new_zeros(len(out), self.width - out.shape[1])
         wide = isinstance(list(self.candidates.values())[p.number], Concat)

@@ -135,8 +135,9 @@ class Recommender(nn.Module):
             nn.ModuleDict({side: Layer(space, layer, side, dim) for side in SIDES})
             for layer in range(1, space.layers + 1)
         )
+        padded = "mlp" in candidates["score"]  # it reads columns by their place
         self.readout = nn.ModuleDict(
-            {side: ReadoutMixture(candidates["readout"], dim, space.layers) for side in SIDES}
+            {side: ReadoutMixture(candidates["readout"], dim, space.layers, padded) for side in SIDES}
         )
         width = cast(ReadoutMixture, self.readout[USER]).width
         self.score = ScoreMixture(candidates["score"], width)

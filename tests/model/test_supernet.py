@@ -1,5 +1,7 @@
 """The supernet: one-hot it is the derived model; every alpha is read where it belongs, and learns."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -216,7 +218,9 @@ def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(tools, spa
     assert "_PolynomialBackward" in str(lean.user.grad_fn)
 
 
-def test_a_path_is_the_design_it_names(tools, space, graph):
+@pytest.mark.parametrize("score", [("dot",), ("dot", "mlp")], ids=["narrow", "padded"])
+def test_a_path_is_the_design_it_names(tools, space, graph, score):
+    space = replace(space, score=score)
     supernet = tools.model_of(space, graph)
     chosen = paths(supernet.alphas, "softmax", 1.0, torch.Generator().manual_seed(1), detach=True)
     names = space.choices()
