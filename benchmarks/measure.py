@@ -107,6 +107,43 @@ def peak_memory() -> int:
     return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
 
+class Served:
+    """A benchmark script that waits in a process of its own, and takes one timed step whenever it is called.
+
+    So cases with different allocators can take turns. The script must call `serve` when it gets --serve.
+    """
+
+    def __init__(self, script: str, *arguments: str) -> None:
+        command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments, "--serve"]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+
+    def __call__(self) -> float:
+        """Seconds of one step, as the process itself measured them."""
+        self.process.stdin.write("step\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self) -> None:
+        """Let the process end."""
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def serve(step: Callable[[], object]) -> None:
+    """Take a step for every line that comes in, and answer with its seconds."""
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        step()
+        print(time.perf_counter() - start, flush=True)
+
+
 def fresh(script: str, *arguments: str) -> dict[str, float]:
     """Run a benchmark script in a process of its own; the last line it prints is JSON."""
     command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]

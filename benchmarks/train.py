@@ -4,14 +4,13 @@
 
 FOLDER holds train.txt and test.txt in the LightGCN format (Gowalla). The epochs compared are of 2 layers, the
 same dim and the same batch size; each is timed by its steps, times the steps of an epoch, in a process of its
-own, so that PyG runs with glibc's default allocator as its own example does. `--quality` trains the softmax
-loss until Recall@20 on test reaches .1830 (paper protocol: the published split as it is, no validation part),
-for comparison with published times alone.
+own, so that PyG runs with glibc's default allocator as its own example does; the processes take turns.
+`--quality` trains the softmax loss until Recall@20 on test reaches .1830 (paper protocol: the published split
+as it is, no validation part), for comparison with published times alone.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -181,23 +180,23 @@ def check(data: measure.Interactions, dim: int) -> None:
         torch.testing.assert_close(found, sum(layers) / len(layers), rtol=1e-4, atol=1e-4)
 
 
-def one_case(chosen: object, data: measure.Interactions) -> None:
-    """Seconds of each step of one case in this process, as one JSON line."""
-    times = measure.interleaved({chosen.case: step_of(chosen.case, data, chosen.dim)}, chosen.repeats)
-    print(json.dumps({"seconds": times[chosen.case]}))
-
-
 def epochs(chosen: object, data: measure.Interactions) -> None:
-    """Seconds of an epoch of each case; each in a fresh process, the processes one after the other, twice."""
+    """Seconds of an epoch of each case, from steps of processes that take turns."""
     steps = -(-data.train.users.numel() // BATCH)
     base = ["--data", str(chosen.data), "--dim", str(chosen.dim), "--threads", str(chosen.threads)]
-    found: dict[str, list[float]] = {}
-    for _ in range(2):
-        for name, default in [(c, not c.startswith("ours")) for c in CASES] + [("ours", True)]:
-            repeats = 3 * chosen.repeats if name.startswith("ours") else chosen.repeats // 2 + 1
-            more = ["--case", name, "--repeats", str(repeats)] + (["--no-allocator"] if default else [])
-            key = "ours_default_allocator" if name == "ours" and default else name
-            found.setdefault(key, []).extend(measure.fresh("train.py", *base, *more)["seconds"])
+    served = {
+        name: measure.Served("train.py", *base, "--case", name, *([] if own else ["--no-allocator"]))
+        for name, own in [(c, c.startswith("ours")) for c in CASES]
+    }
+    served["ours_default_allocator"] = measure.Served("train.py", *base, "--case", "ours", "--no-allocator")
+    found: dict[str, list[float]] = {name: [] for name in served}
+    for repeat in range(chosen.repeats + 1):
+        for name, process in served.items():
+            seconds = [process() for _ in range(3)]  # the first finds the caches of another process
+            if repeat:
+                found[name].append(min(seconds[1:]))
+    for process in served.values():
+        process.close()
     for name, values in found.items():
         measure.row(f"epoch_{name}", [steps * v for v in values], "s", batch=BATCH, layers=LAYERS)
     ratios = {
@@ -209,8 +208,7 @@ def epochs(chosen: object, data: measure.Interactions) -> None:
         "default_allocator_over_ours": ("ours_default_allocator", "ours"),
     }
     for name, (above, below) in ratios.items():
-        base_time = sorted(found[below])[len(found[below]) // 2]
-        measure.row(name, [v / base_time for v in found[above]], "ratio", batch=BATCH, layers=LAYERS)
+        measure.row(name, measure.ratios(found, above, below), "ratio", batch=BATCH, layers=LAYERS)
 
 
 def quality(chosen: object, data: measure.Interactions) -> None:
@@ -246,7 +244,10 @@ def main() -> None:
     """Check, time, print."""
 
     def add(parser) -> None:
-        parser.add_argument("--case", choices=CASES, help="this case alone, in this process")
+        parser.add_argument("--case", choices=CASES, help="with --serve: the case whose steps to take")
+        parser.add_argument(
+            "--serve", action="store_true", help="take a step for every line of standard input"
+        )
         parser.add_argument("--quality", action="store_true", help="time to Recall@20 of .1830 instead")
         parser.add_argument("--layers", type=int, default=1)
         parser.add_argument("--lr", type=float, default=3e-3)
@@ -256,7 +257,7 @@ def main() -> None:
     chosen = measure.options(__doc__, add)
     data = measure.Interactions(chosen.data)
     if chosen.case:
-        one_case(chosen, data)
+        measure.serve(step_of(chosen.case, data, chosen.dim))
     elif chosen.quality:
         quality(chosen, data)
     else:
