@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -100,7 +101,9 @@ def _explain(name: str, error: Exception) -> str:
     cause: BaseException | None = error
     messages: list[str] = []
     while cause is not None:
-        text = str(cause).strip()
+        # a key outside the schema is never right, so Hydra's advice to append it is left out
+        text = "\n".join(line for line in str(cause).splitlines() if "To append to your config" not in line)
+        text = text.strip()
         if text and text not in "\n".join(messages):
             messages.append(text)
         key = getattr(cause, "full_key", None)
@@ -113,6 +116,7 @@ def _explain(name: str, error: Exception) -> str:
 def _choices(name: str, key: str) -> str:
     """The keys that stand beside a wrong one, in the default config."""
     parent, _, leaf = key.rpartition(".")
+    GlobalHydra.instance().clear()  # the command's own is at its end here
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base=None):
         config = hydra.compose(name)
     node = OmegaConf.select(config, parent) if parent else config

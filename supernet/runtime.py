@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import metadata
@@ -115,6 +116,14 @@ def versions() -> dict[str, str]:
     return found
 
 
+class _Screen(logging.StreamHandler):  # type: ignore[type-arg]
+    """Standard error as it is at each line: a progress bar puts its own in place while it shows."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def open_log(path: Path) -> logging.Logger:
     """The logger of a run: every line goes to `path` with its time, and to standard error without."""
     logger = logging.getLogger("supernet")
@@ -124,7 +133,7 @@ def open_log(path: Path) -> logging.Logger:
         logger.removeHandler(handler)
         handler.close()
     path.parent.mkdir(parents=True, exist_ok=True)
-    file, screen = logging.FileHandler(path, encoding="utf-8"), logging.StreamHandler()
+    file, screen = logging.FileHandler(path, encoding="utf-8"), _Screen()
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     screen.setFormatter(logging.Formatter("%(message)s"))
     logger.addHandler(file)

@@ -80,6 +80,17 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("training.lr=-1", "training.lr must be more than 0, found -1"),
         ("training.dropout=1.0", "training.dropout must lie in [0, 1), found 1.0"),
         ("loss.negatives=0", "softmax needs negatives"),
+        ("training.lr=nan", "training.lr must be a finite number, found nan"),
+        ("loss.temperature=inf", "loss.temperature must be a finite number, found inf"),
+        ("seed=-1", "seed must be at least 0, found -1"),
+        ("runtime.threads=-1", "runtime.threads must be at least 0, found -1"),
+        ("eval.users=0", "eval.users must be more than 0, found 0"),
+        ("eval.ks=[0,20]", "eval.ks must be one or more numbers above 0, found [0, 20]"),
+        ("training.validate_every=100", "no epoch would be validated"),
+        ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
+        ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
+        ("+training.foo=1", "no key 'training.foo'; the keys here are: autocast, batch_size"),
+        ("+foo=1", "no key 'foo'"),
     ],
 )
 def test_names_and_ranges_are_checked(override, message):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ops.registry import Registry
@@ -43,6 +45,7 @@ NOT_NEGATIVE = {
 
 def validate(config: TrainConfig) -> None:
     """Names and ranges that types cannot say. Errors: InputError, with the key, the value and the choices."""
+    finite(config)
     known("data.reader", config.data.reader, READERS)
     known("split.method", config.split.method, SPLITS)
     known("loss.name", config.loss.name, LOSSES)
@@ -59,14 +62,45 @@ def validate(config: TrainConfig) -> None:
         for group, names in keys.items():
             for name in names:
                 _at_least(config, f"{group}.{name}", 0, strictly)
+    _sizes(config)
     if not 0 <= config.training.dropout < 1:
         raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
     if config.loss.name == "softmax" and not config.loss.in_batch and config.loss.negatives < 1:
         raise InputError("loss: softmax needs negatives; set loss.in_batch=true or loss.negatives above 0")
 
 
+def _sizes(config: TrainConfig) -> None:
+    """Counts, and keys that must agree."""
+    for key in ("seed", "runtime.threads"):
+        _at_least(config, key, 0)
+    if config.eval.users is not None:
+        _at_least(config, "eval.users", 0, strictly=True)
+    if not config.eval.ks or min(config.eval.ks) < 1:
+        raise InputError(f"eval.ks must be one or more numbers above 0, found {list(config.eval.ks)}")
+    if config.training.validate_every > config.training.epochs:
+        raise InputError(
+            f"training.validate_every={config.training.validate_every} is more than "
+            f"training.epochs={config.training.epochs}: no epoch would be validated"
+        )
+    if config.loss.name != "softmax" and (config.loss.in_batch or config.loss.negatives < 1):
+        raise InputError(
+            f"loss: {config.loss.name} takes loss.negatives above 0 and loss.in_batch=false, found "
+            f"negatives={config.loss.negatives}, in_batch={config.loss.in_batch}"
+        )
+
+
 def validate_derive(config: DeriveConfig) -> None:
     """As `validate`, for `derive.py`."""
+    finite(config)
+    for seed in config.seeds:
+        if seed < 0:
+            raise InputError(f"seeds must be at least 0, found {seed}")
+    if len(set(config.baselines)) < len(config.baselines):
+        raise InputError(f"baselines: a name occurs twice in {list(config.baselines)}")
+    _at_least(config, "runtime.threads", 0)
+    _at_least(config, "tuning.startup", 0)
+    if config.tuning.seconds is not None:
+        _at_least(config, "tuning.seconds", 0, strictly=True)
     known("tuning.sampler", config.tuning.sampler, ("tpe", "random", "grid"))
     known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
     if not config.seeds or len(set(config.seeds)) < len(config.seeds):
@@ -74,6 +108,16 @@ def validate_derive(config: DeriveConfig) -> None:
     _at_least(config, "top", 0, strictly=True)
     _at_least(config, "random_genotypes", 0)
     _at_least(config, "tuning.trials", 0)
+
+
+def finite(config: object, path: str = "") -> None:
+    """Errors: InputError for a number anywhere in the config that is NaN or infinite."""
+    for item in fields(config):  # type: ignore[arg-type]
+        value = getattr(config, item.name)
+        if is_dataclass(value):
+            finite(value, f"{path}{item.name}.")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{path}{item.name} must be a finite number, found {value}")
 
 
 def known(key: str, value: str, choices: Registry[Any] | Iterable[str]) -> None:

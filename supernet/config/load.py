@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,23 @@ def conf_folder() -> Path:
 
 
 def typed(config: DictConfig) -> Any:  # noqa: ANN401
-    """The composed config as the dataclasses above, all the way down."""
+    """The composed config as the dataclasses above, all the way down.
+
+    Errors: InputError for a key that no schema has (`+key=value` brings one in).
+    """
+    _no_strangers(config, "")
     return OmegaConf.to_object(config)
+
+
+def _no_strangers(node: DictConfig, path: str) -> None:
+    schema = OmegaConf.get_type(node)
+    names = {item.name for item in fields(schema)} if is_dataclass(schema) else None
+    for key in map(str, node):
+        if names is not None and key not in names:
+            raise InputError(f"no key '{path}{key}'; the keys here are: {', '.join(sorted(names))}")
+        child = None if OmegaConf.is_missing(node, key) else node[key]
+        if isinstance(child, DictConfig):
+            _no_strangers(child, f"{path}{key}.")
 
 
 def load_train_config(folder: Path) -> TrainConfig:

@@ -31,6 +31,9 @@ def split(interactions: Interactions, method: str, seed: int, **options: float) 
             raise InputError(
                 f"split {method!r} has no option {name!r}; it takes: {', '.join(known) or 'none'}"
             )
+    if interactions.parts is not None and method != "given":
+        note = f"the files' own parts are pooled and cut anew (split {method}); split=given keeps them"
+        interactions = replace(interactions, notes=(*interactions.notes, note))
     parts, notes = function(interactions, np.random.default_rng(seed), **options)
     return _dataset(_set_aside(replace(interactions, parts=parts, notes=(*interactions.notes, *notes))))
 

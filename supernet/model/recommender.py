@@ -75,7 +75,8 @@ class Layer(nn.Module):
     ) -> Tensor:
         """The layer's output for its side; of the nodes `rows` alone, where given, (R, D)."""
         target = x[self.side] if rows is None else x[self.side].index_select(0, rows)
-        messages = [self._message(x, target, link, weights, rows) for link in graph.into(self.side)]
+        with torch.autocast(target.device.type, enabled=False):  # sparse products stay in float32
+            messages = [self._message(x, target, link, weights, rows) for link in graph.into(self.side)]
         message = messages[0] if len(messages) == 1 else torch.stack(messages).sum(dim=0)
         out = self.convolve(target, message, weights.get(self.convolve_slot))
         return cast(Tensor, self.activation(out, weights.get(self.activation_slot)))
@@ -190,7 +191,8 @@ class Recommender(nn.Module):
             for side in SIDES:
                 history[side].append(x[side] if chosen is not None else _rows(x[side], rows, side))
         p = weights.get("readout")
-        return Vectors(*(self.readout[side](history[side], p) for side in (USER, ITEM)))
+        with torch.autocast(x[USER].device.type, enabled=False):
+            return Vectors(*(self.readout[side](history[side], p) for side in (USER, ITEM)))
 
     def _polynomial(
         self, x: Mapping[str, Tensor], graph: Graph, weights: Weights

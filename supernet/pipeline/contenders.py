@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -119,7 +120,7 @@ def tuned(
     recipe = recipe_of(bench.run)
     if settings.trials == 0:
         return Contender(name, space, recipe, "the run's recipe, untuned")
-    study = f"{name}-{space.fingerprint()}-{settings.sampler}"
+    study = f"{name}-{space.fingerprint()}-{settings.sampler}-{_conditions(bench, recipe, settings, seed)}"
     best = tune(partial(_objective, bench, space, seed), recipe, settings, study, journal, seed)
     trials, values = best.finished + best.pruned, {key: getattr(best.recipe, key) for key in settings.space}
     log.info(
@@ -127,6 +128,25 @@ def tuned(
     )
     note = f"tuned: {trials} {settings.sampler} trials"
     return Contender(name, space, best.recipe, note, best)
+
+
+def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: int) -> str:
+    """A digest of all that a trial's score depends on beside the design: trials of other conditions do not
+    count."""
+    run = bench.run
+    what = [
+        run.data,
+        run.split,
+        run.seed,
+        run.eval.metric,
+        run.eval.users,
+        run.model,
+        recipe,
+        settings.space,
+        seed,
+    ]
+    what += [settings.pruning, settings.startup]
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
 
 
 def _objective(bench: Bench, space: SearchSpace, seed: int, recipe: Recipe, watch: Watch) -> Fit:

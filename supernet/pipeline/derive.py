@@ -17,7 +17,7 @@ from supernet.pipeline.search import require_run
 from supernet.pipeline.stages import GENOTYPE, load_data
 from supernet.report.board import Board
 from supernet.report.progress import bar
-from supernet.runtime import atomic_path, open_log, set_up, write_text
+from supernet.runtime import InputError, atomic_path, open_log, set_up, write_text
 from supernet.space import Genotype
 
 Outcomes = dict[str, list[Trained]]
@@ -27,6 +27,11 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     """Derive, tune, retrain, evaluate; write the result files into the run folder and return it."""
     folder = Path(config.run)
     require_run(folder)
+    if (folder / "metrics.json").exists():
+        raise InputError(
+            f"{folder / 'metrics.json'}: this run was derived already, and its test part is opened once; "
+            "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
+        )
     genotype = Genotype.load(folder / GENOTYPE)
     device = set_up(**arguments(config.runtime))
     data = load_data(run)

@@ -73,7 +73,7 @@ class Result:
             for metric in results[0].metrics
         }
         per_user = tuple(average_seeds(seed) for seed in zip(*(r.per_user for r in results), strict=True))
-        seconds = sum(r.seconds for r in results)
+        seconds = sum(r.seconds for r in results) / len(results)
         return cls(name, metrics, per_user, seconds, results[0].note, results[0].recipe, results[0].epochs)
 
 
@@ -85,6 +85,7 @@ class Verdict:
     comparisons: dict[str, Comparison]
     corrected: dict[str, float]
     wins: bool
+    significant: bool
     beaten_by: list[str]
     sentence: str
 
@@ -101,7 +102,7 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     beaten = [n for n in others if found[n].high < 0 and corrected[n] < 0.05]
     ahead = [n for n in others if found[n].difference < 0]
     if not others:
-        return Verdict({}, {}, True, [], "There is no other model to compare with.")
+        return Verdict({}, {}, True, False, [], "There is no other model to compare with.")
     best = max(others, key=lambda name: found[name].mean_b)
     one = found[best]
     gap = f"{metric} {one.mean_a:.4f} against {one.mean_b:.4f} of {best}, the best other"
@@ -113,8 +114,12 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     elif corrected[best] < 0.05 and one.low > 0:
         sentence = f"The derived model wins significantly: {gap}; {test}."
     else:
-        sentence = f"The derived model is ahead, but NOT beyond noise: {gap}; {test}."
-    return Verdict(found, corrected, not ahead, beaten, sentence)
+        sentence = (
+            f"The derived model is ahead, but NOT beyond noise: {gap}; {test} "
+            "(a win needs p < .05 over users and an interval without zero)."
+        )
+    significant = not ahead and corrected[best] < 0.05 and one.low > 0
+    return Verdict(found, corrected, not ahead, significant, beaten, sentence)
 
 
 def write_results(
@@ -131,7 +136,11 @@ def write_results(
     write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict))
     _write_per_user(folder / "per_user.parquet", data, results, config.seeds)
     _write_lists(folder / "recommendations.parquet", data, derived, config.top)
-    rows = [Row(r.name, r.metrics, r.seconds, r.note, r.name == DERIVED) for r in results]
+    searched = float(genotype.metrics.get("seconds", 0.0))
+    rows = [
+        Row(r.name, r.metrics, r.seconds + searched * (r.name == DERIVED), r.note, r.name == DERIVED)
+        for r in results
+    ]
     feet = [verdict.sentence, _protocol(run, config)]
     write_text(folder / "results.md", f"# {data.name}\n\n{markdown(rows, footnotes=feet)}\n")
     terminal(rows, footnotes=feet, title=f"{data.name}: test")
@@ -142,8 +151,8 @@ def _protocol(run: TrainConfig, config: DeriveConfig) -> str:
     refit = "refitted on train + alpha + valid" if config.refit else "trained on train alone"
     return (
         f"Split {run.split.method}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, items "
-        f"known to the user left out; {refit}; loss {run.loss.name}, the same for all. Seconds: tuning and "
-        "the mean of the trainings; the search's own are in genotype.json."
+        f"known to the user left out; {refit}; loss {run.loss.name}, the same for all. Seconds: the "
+        "derived model's search, tuning where a model has its own, and the mean of the trainings."
     )
 
 
@@ -175,7 +184,8 @@ def _report(
         "models": models,
         "comparisons": {name: asdict(c) for name, c in verdict.comparisons.items()},
         "holm_p": verdict.corrected,
-        "derived_wins": verdict.wins,
+        "derived_ahead": verdict.wins,
+        "derived_wins": verdict.significant,
         "beaten_by": verdict.beaten_by,
         "verdict": verdict.sentence,
         "versions": versions(),

@@ -147,7 +147,8 @@ def _select(
     """Choose one design from the mixture; a rule may train designs for a few epochs to judge them."""
     space, device = search.model.space, next(search.model.parameters()).device
     short = replace(search.recipe, epochs=1, validate_every=1)
-    with bar("selection") as progress:
+    rounds = 2 if config.search.select == "rescored" else 0
+    with bar("selection", total=rounds * config.search.select_pool) as progress:
 
         def train(choices: dict[str, str], steps: int) -> float:
             fixed = space.fixed(choices)
@@ -174,12 +175,13 @@ def _show(
 ) -> None:
     values = {
         "loss/train": record.train_loss,
-        "loss/alpha": record.alpha_loss,
         f"valid/{metric}": record.score,
         "search/entropy": record.entropy,
         "search/temperature": record.temperature,
         "time/seconds_per_step": record.seconds_per_step,
     }
+    if record.alpha_loss:  # there is none in the warm-up
+        values["loss/alpha"] = record.alpha_loss
     values |= {f"alpha_gradient/{slot}": norm for slot, norm in record.gradient.items()}
     board.scalars(record.epoch, values)
     board.mixtures(record.epoch, record.mixture, candidates)
@@ -200,7 +202,9 @@ def _close_board(board: Board, search: Search, config: TrainConfig, genotype: Ge
     board.figure("genotype", drawn, search.epoch)
     last = search.history[-1]
     board.hparams(
-        _flat(config), {f"search/{config.eval.metric}": last["score"], "search/entropy": last["entropy"]}
+        _flat(config),
+        {f"search/{config.eval.metric}": last["score"], "search/entropy": last["entropy"]},
+        search.epoch,
     )
 
 

@@ -60,7 +60,9 @@ class Board:
         """A text, read as Markdown."""
         self._writer.add_text(tag, text, step)
 
-    def hparams(self, params: Mapping[str, Scalar | None], metrics: Mapping[str, float]) -> None:
+    def hparams(
+        self, params: Mapping[str, Scalar | None], metrics: Mapping[str, float], step: int = 0
+    ) -> None:
         """The run's line on the page "HParams": its settings and final metrics. Call it once, at the end.
 
         It lands in this run folder: SummaryWriter.add_hparams would open a second run below it. None and
@@ -72,7 +74,7 @@ class Board:
         assert self._writer.file_writer is not None
         for summary in hparams(dict(params) | words, dict(metrics)):
             self._writer.file_writer.add_summary(summary)
-        self.scalars(0, metrics)
+        self.scalars(step, metrics)
 
     def flush(self) -> None:
         """Bring everything written so far to the disk."""

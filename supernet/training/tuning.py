@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -52,7 +53,7 @@ def tune(
     Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in full,
     whatever the number of trials. Ties go to the earlier trial.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that diverges is counted, not printed
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
     study = optuna.create_study(
         storage=storage,
@@ -63,13 +64,18 @@ def tune(
         pruner=_pruner(settings),
     )
     done = _close_interrupted(study)
+    # a resumed tuning draws on: the same seed would draw the first trials again
+    study.sampler = _sampler(settings, seed + len(study.get_trials(deepcopy=False)))
     if not done and settings.sampler != "grid":
-        study.enqueue_trial(_values(recipe, settings.space), skip_if_exists=True)
+        study.enqueue_trial(_values(recipe, settings.space))
 
     def run(trial: optuna.Trial) -> float:
         return _trial(trial, objective, recipe, settings.space)
 
     left = _size(settings) - done
+    if settings.sampler == "grid":
+        for values in _missing(study, settings):
+            study.enqueue_trial(values)
     if left > 0:
         study.optimize(run, n_trials=left, timeout=settings.seconds, catch=(FloatingPointError,))
     return _best(study, recipe)
@@ -102,8 +108,26 @@ def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
             raise InputError(
                 f"tuning.space.{key}: give choices, or low and high (and log); found {dict(spec)}"
             )
+        if "choices" not in spec:
+            _check_range(key, spec)
+        elif not spec["choices"]:
+            raise InputError(f"tuning.space.{key}.choices is empty; give at least one value")
         if sampler == "grid" and "choices" not in spec:
             raise InputError(f"tuning.space.{key}: a grid needs choices, found {dict(spec)}")
+
+
+def _check_range(key: str, spec: Mapping[str, Any]) -> None:
+    if not isinstance(Recipe.__dataclass_fields__[key].default, float):
+        raise InputError(f"tuning.space.{key}: a range is for real numbers; give choices")
+    try:
+        low, high = float(spec["low"]), float(spec["high"])
+    except (TypeError, ValueError):
+        raise InputError(f"tuning.space.{key}: low and high must be numbers, found {dict(spec)}") from None
+    bound = "above 0" if spec.get("log") or key in ("lr", "temperature") else "at least 0"
+    if not low <= high < float("inf") or low < 0 or (low == 0 and bound == "above 0"):
+        raise InputError(
+            f"tuning.space.{key}: low must be {bound} and at most high, and both finite; found {dict(spec)}"
+        )
 
 
 def _suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -149,6 +173,20 @@ def _size(settings: TuningSettings) -> int:
     for spec in settings.space.values():
         size *= len(spec["choices"])
     return size
+
+
+def _missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, Any]]:
+    """The points of the grid that no ended trial has tried; none at the start, when the sampler knows
+    them."""
+    trials = study.get_trials(deepcopy=False)
+    if not trials:
+        return []
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    tried = [t.params for t in trials if t.state in ended]
+    keys = list(settings.space)
+    points = itertools.product(*(settings.space[key]["choices"] for key in keys))
+    grid = [dict(zip(keys, point, strict=True)) for point in points]
+    return [point for point in grid if point not in tried]
 
 
 def _close_interrupted(study: optuna.Study) -> int:

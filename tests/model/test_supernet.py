@@ -8,8 +8,11 @@ import torch
 from ops.mixture import calibrating
 from supernet.data.dataset import Pairs
 from supernet.data.graph import build_graph
+from supernet.data.sampling import Batch
 from supernet.model.recommender import Dropout
 from supernet.search.relaxations import mix, partial, paths
+from supernet.training.losses import step_loss
+from supernet.training.recipe import Recipe
 
 
 def derived_from(tools, supernet, graph, chosen):
@@ -228,6 +231,17 @@ def test_a_path_is_the_design_it_names(tools, space, graph, score):
     design |= {slot: names[slot][choice.number] for slot, choice in chosen.items()}
     expected = tools.scores(supernet, graph, tools.one_hot(space, design))
     torch.testing.assert_close(tools.scores(supernet, graph, chosen), expected)
+
+
+def test_autocast_rounds_the_dense_products_alone(tools, space, graph):
+    model, mixture = tools.model_of(space, graph), tools.inside(space)
+    batch = Batch(torch.tensor([0, 2, 5]), torch.tensor([1, 3, 2]), torch.tensor([0, 4]))
+    recipe = Recipe(in_batch=False)
+    exact = step_loss(model, graph, batch, recipe, mixture)
+    rounded = step_loss(model, graph, batch, replace(recipe, autocast=True), mixture)
+    assert rounded.dtype == torch.float32
+    assert rounded.item() != exact.item()
+    torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.05)
 
 
 def test_partial_channels_reach_every_alpha(tools, space, graph):

@@ -95,12 +95,38 @@ def test_a_tuning_that_was_killed_goes_on(derived, finished, tmp_path):
     few = [*SMALL, "baselines=[lightgcn]", "random_genotypes=0", "seeds=[0]"]
     assert command("derive.py", f"run={folder}", *few, "tuning.trials=2").returncode == 0
     _start_trial_and_die(folder / "tuning.journal")
+    (folder / "metrics.json").unlink()  # as if it had died before the test part was opened
     result = command("derive.py", f"run={folder}", *few, "tuning.trials=3")
     assert result.returncode == 0, result.stderr
     for study in _studies(folder / "tuning.journal"):
+        tried = [tuple(trial.params.values()) for trial in study.trials if trial.state.name != "FAIL"]
+        assert len(set(tried)) == 3
         states = [trial.state.name for trial in study.trials]
         assert states.count("COMPLETE") + states.count("PRUNED") == 3
         assert "RUNNING" not in states
+
+
+def test_the_test_part_is_not_opened_twice(derived):
+    folder = derived[0]
+    before = (folder / "metrics.json").read_text()
+    result = command("derive.py", f"run={folder}", *SMALL)
+    assert result.returncode == 2
+    assert "derived already" in result.stderr
+    assert (folder / "metrics.json").read_text() == before
+
+
+@pytest.mark.slow
+def test_trials_of_other_conditions_do_not_count(derived, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(derived[0], folder)
+    (folder / "metrics.json").unlink()
+    few = [*SMALL, "baselines=[pop]", "random_genotypes=0", "seeds=[0]", "tuning.trials=2"]
+    result = command(
+        "derive.py", f"run={folder}", *few, "tuning.space.lr.low=0.03", "tuning.space.lr.high=0.04"
+    )
+    assert result.returncode == 0, result.stderr
+    recipe = json.loads((folder / "metrics.json").read_text())["models"]["derived"]["recipe"]
+    assert 0.03 <= recipe["lr"] <= 0.04
 
 
 def _studies(journal):
@@ -123,8 +149,19 @@ def _start_trial_and_die(journal):
         (["run={finished}", "baselines=[full]"], ["full", "open slots"]),
         (["run={finished}", "tuning.space.depth={choices:[1]}"], ["depth", "dropout"]),
         (["run={finished}", "seeds=[1,1]"], ["seeds"]),
+        (["run={finished}", "tuning.space.lr.low=1"], ["tuning.space.lr", "low"]),
+        (["run={finished}", "baselines=[pop,pop]"], ["baselines", "twice"]),
     ],
-    ids=["no run", "no folder", "unknown baseline", "open baseline", "unknown field", "equal seeds"],
+    ids=[
+        "no run",
+        "no folder",
+        "unknown baseline",
+        "open baseline",
+        "unknown field",
+        "equal seeds",
+        "range",
+        "twice",
+    ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(overrides, words, finished, tmp_path):
     folder = tmp_path / "run"

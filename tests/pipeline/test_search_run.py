@@ -136,6 +136,7 @@ def test_a_run_folder_in_use_is_not_overwritten(finished):
     assert (finished / "genotype.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_multirun_makes_one_run_for_each_seed(clicks, small, tmp_path):
     overrides = [*data_of(clicks), *small, "search.epochs=1", "search.warmup=0"]
     result = command("train.py", "-m", *overrides, "seed=0,1", cwd=tmp_path)
