@@ -6,7 +6,6 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
 from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, space_of, train_model
+from supernet.report.progress import bar
 from supernet.runtime import InputError
 from supernet.space import Genotype, SearchSpace
 from supernet.training.fit import Fit, Watch, fit
@@ -121,7 +121,14 @@ def tuned(
     if settings.trials == 0:
         return Contender(name, space, recipe, "the run's recipe, untuned")
     study = f"{name}-{space.fingerprint()}-{settings.sampler}-{_conditions(bench, recipe, settings, seed)}"
-    best = tune(partial(_objective, bench, space, seed), recipe, settings, study, journal, seed)
+    with bar(f"tuning {name}", total=settings.trials) as progress:
+
+        def objective(candidate: Recipe, watch: Watch) -> Fit:
+            fitted = bench.train(space, candidate, seed, watch)[1]
+            progress.advance()
+            return fitted
+
+        best = tune(objective, recipe, settings, study, journal, seed)
     trials, values = best.finished + best.pruned, {key: getattr(best.recipe, key) for key in settings.space}
     log.info(
         "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
@@ -147,10 +154,6 @@ def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: in
     ]
     what += [settings.pruning, settings.startup]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
-
-
-def _objective(bench: Bench, space: SearchSpace, seed: int, recipe: Recipe, watch: Watch) -> Fit:
-    return bench.train(space, recipe, seed, watch)[1]
 
 
 def fixed(bench: Bench, name: str, like: Contender | None) -> Contender:
