@@ -73,7 +73,7 @@ def keep_memory() -> bool:
     except (OSError, AttributeError):  # not glibc
         return False
     trim_threshold, mmap_max, arena_max = -1, -4, -8  # malloc.h
-    settings = {mmap_max: 0, trim_threshold: 2**31 - 1, arena_max: 1}
+    settings = {mmap_max: 0, trim_threshold: -1, arena_max: 1}  # -1: never trim
     done = [mallopt(name, value) == 1 for name, value in settings.items()]
     return all(done)
 
