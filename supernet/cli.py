@@ -71,13 +71,21 @@ def _command(name: str, main: Callable[[DictConfig], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors of composing reach us as they are, and we print them
     register_schemas()
 
+    composed = []
+
     def job(config: DictConfig) -> None:
+        composed.append(True)
         with _exit_codes(name):
             main(config)
 
     entry: Any = hydra.main(version_base=None, config_path=str(conf_folder()), config_name=name)(job)
     with _exit_codes(name):
-        entry()
+        try:
+            entry()
+        except ValueError as error:
+            if composed:
+                raise
+            raise InputError(str(error)) from error  # Hydra's word for a malformed override
 
 
 @contextlib.contextmanager

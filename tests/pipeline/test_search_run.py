@@ -102,6 +102,7 @@ def test_a_damaged_checkpoint_is_one_message(finished, tmp_path):
     [
         (["search.epocs=3"], ["did you mean epochs", "checkpoint_every"]),
         (["space=smal"], ["Available options in 'space'", "small"]),
+        (["search=3"], ["override must be a string"]),
         (["data=table", "data.path=missing.csv"], ["missing.csv", "no such file"]),
         (["space=lightgcn"], ["nothing to search", "space=small"]),
         (["space.aggregate=[sym,foo]"], ["layer1/user/interactions/aggregate", "'foo'", "attention"]),
