@@ -11,182 +11,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from ops.activation import ACTIVATIONS
-from ops.aggregate import NoMessage
-from ops.mixture import (
-    ActivationMixture,
-    AggregateMixture,
-    ConvolveMixture,
-    Mixture,
-    ReadoutMixture,
-)
-from ops.readout import Concat
-from supernet.config import load_space
+from benchmarks.steps import CASES, RECIPE, Stepper, steppers, unfolded
 from supernet.data.dataset import Pairs
-from supernet.data.graph import ITEM, USER, Graph, build_graph
-from supernet.data.sampling import Batch
-from supernet.model import Recommender
-from supernet.model.recommender import Vectors
-from supernet.pipeline.stages import space_of
-from supernet.search.relaxations import mix, partial, paths
-from supernet.training.fit import adam
+from supernet.data.graph import Graph, build_graph
+from supernet.search.relaxations import mix
 from supernet.training.losses import batch_loss, step_loss
-from supernet.training.recipe import Recipe
-
-BATCH = 4096
-RECIPE = Recipe(loss="softmax", temperature=0.15, in_batch=True, negatives=0, batch_size=BATCH, lr=3e-3)
-CASES = ("lightgcn", "dense", "alpha", "sampled", "partial", "naive", "pyg")
-
-
-class Stepper:
-    """Weight and alpha steps of one model on random batches."""
-
-    def __init__(self, space: str, layers: int, dim: int, graph: Graph, pairs: Pairs) -> None:
-        self.graph, self.pairs = graph, pairs
-        self.generator = torch.Generator().manual_seed(0)
-        chosen = replace(space_of(load_space(space)), layers=layers)
-        self.model = Recommender(chosen, graph.nodes, dim, torch.Generator().manual_seed(0))
-        self.optimiser = adam(self.model.weights(), RECIPE.lr)
-        self.alphas = dict(self.model.alphas.items())
-
-    def batch(self) -> Batch:
-        """Random pairs."""
-        chosen = torch.randint(self.pairs.users.numel(), (BATCH,), generator=self.generator)
-        return Batch(self.pairs.users[chosen], self.pairs.items[chosen], chosen[:0])
-
-    def weight(self, cost: str = "dense") -> None:
-        """One Adam step of the weights."""
-        weights = mix(self.alphas, "softmax", 1.0, detach=True)
-        if cost == "sampled":
-            weights = paths(self.alphas, "softmax", 1.0, self.generator, detach=True)
-        if cost == "partial":
-            weights = partial(weights, self.model.dim, 0.25, self.generator)
-        self._descend(step_loss(self.model, self.graph, self.batch(), RECIPE, weights))
-
-    def naive(self) -> None:
-        """The same, each candidate computed on its own for every node."""
-        weights = mix(self.alphas, "softmax", 1.0, detach=True)
-        with unfolded(self.model):
-            vectors = self.model(self.graph, weights)
-        self._descend(batch_loss(self.model, vectors, self.batch(), RECIPE, weights))
-
-    def alpha(self) -> None:
-        """The gradient of the alphas."""
-        weights = mix(self.alphas, "softmax", 1.0)
-        loss = step_loss(self.model, self.graph, self.batch(), RECIPE, weights)
-        torch.autograd.grad(loss, list(self.alphas.values()))
-
-    def _descend(self, loss: Tensor) -> None:
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-
-
-class unfolded:  # noqa: N801
-    """Within it the mixtures of a model compute Σ_k f_k candidate_k, one candidate after the other."""
-
-    def __init__(self, model: Recommender) -> None:
-        kinds = (AggregateMixture, ConvolveMixture, ActivationMixture, ReadoutMixture)
-        self.slots = [m for m in model.modules() if isinstance(m, kinds) and m.only is None]
-
-    def __enter__(self) -> None:
-        for slot in self.slots:
-            slot.forward = _one_by_one(slot)
-
-    def __exit__(self, *_: object) -> None:
-        for slot in self.slots:
-            del slot.forward
-
-
-def _one_by_one(slot: Mixture) -> Callable[..., Tensor]:
-    def forward(*inputs: object) -> Tensor:
-        *given, p = inputs
-        factors = slot.factors(p)
-        modules = list(slot.candidates.values())
-        kept = [k for k, m in enumerate(modules) if not isinstance(m, NoMessage | Concat)]
-        out = sum(factors[k] * modules[k](*given) for k in kept)
-        wide = [factors[k] * m(*given) for k, m in enumerate(modules) if isinstance(m, Concat)]
-        return torch.cat([out, *wide], dim=1)
-
-    return forward
-
-
-class PyGMixture(nn.Module):
-    """A supernet as one writes it with PyG's layers: seven convolutions a layer, mixed by their outputs."""
-
-    def __init__(self, graph: Graph, layers: int, dim: int) -> None:
-        super().__init__()
-        from torch_geometric.nn import GATConv, GCNConv, GINConv, GraphConv, LGConv, SAGEConv
-
-        self.nodes = graph.nodes
-        relation = next(link.relation for link in graph.links if link.target == USER)
-        users, items = relation.row, relation.index + graph.nodes[USER]
-        self.edges = torch.stack([torch.cat([users, items]), torch.cat([items, users])])
-        self.embedding = nn.Parameter(0.02 * torch.randn(sum(graph.nodes.values()), dim))
-        make = (
-            lambda: LGConv(),
-            lambda: GCNConv(dim, dim),
-            lambda: SAGEConv(dim, dim),
-            lambda: SAGEConv(dim, dim, aggr="max"),
-            lambda: GATConv(dim, dim),
-            lambda: GINConv(nn.Linear(dim, dim)),
-            lambda: GraphConv(dim, dim),
-        )
-        self.layers = nn.ModuleList(nn.ModuleList(m() for m in make) for _ in range(layers))
-        self.alphas = nn.ParameterList(nn.Parameter(torch.zeros(len(make))) for _ in range(layers))
-        self.functions = [ACTIVATIONS[name] for name in ("identity", "relu", "leaky_relu", "elu", "tanh")]
-
-    def forward(self) -> Vectors:
-        """Mean over layers, as LightGCN's read-out."""
-        x, out = self.embedding, self.embedding
-        for candidates, alpha in zip(self.layers, self.alphas, strict=True):
-            p = alpha.detach().softmax(0)
-            x = sum(p[k] * layer(x, self.edges) for k, layer in enumerate(candidates))
-            x = sum(f(x) for f in self.functions) / len(self.functions)
-            out = out + x
-        return Vectors(*(out / (len(self.layers) + 1)).split([self.nodes[USER], self.nodes[ITEM]]))
-
-
-class PyGStepper(Stepper):
-    """Weight steps of the mixture of PyG layers, under the same loss."""
-
-    def __init__(self, layers: int, dim: int, graph: Graph, pairs: Pairs) -> None:
-        super().__init__("lightgcn", layers, dim, graph, pairs)
-        self.mixture = PyGMixture(graph, layers, dim)
-        self.optimiser = adam(list(self.mixture.parameters()), RECIPE.lr)
-
-    def step(self) -> None:
-        """One Adam step."""
-        self._descend(batch_loss(self.model, self.mixture(), self.batch(), RECIPE))
-
-
-def steppers(layers: int, dim: int, graph: Graph, pairs: Pairs, names: Sequence[str]) -> dict[str, Callable]:
-    """The step of each named case."""
-    found: dict[str, Callable[[], None]] = {}
-    if "lightgcn" in names:
-        found["lightgcn"] = Stepper("lightgcn", layers, dim, graph, pairs).weight
-    full = Stepper("full", layers, dim, graph, pairs)
-    own = {
-        "dense": full.weight,
-        "alpha": full.alpha,
-        "sampled": lambda: full.weight("sampled"),
-        "partial": lambda: full.weight("partial"),
-        "naive": full.naive,
-    }
-    found |= {name: step for name, step in own.items() if name in names}
-    if "pyg" in names:
-        found["pyg"] = PyGStepper(layers, dim, graph, pairs).step
-    return found
 
 
 def check(graph: Graph, pairs: Pairs) -> None:

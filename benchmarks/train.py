@@ -17,14 +17,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
+from benchmarks.rivals import LightGCNPyTorch, PyG
 from supernet.config import load_space
 from supernet.data.graph import ITEM, build_graph
 from supernet.data.sampling import Batches
@@ -65,86 +63,6 @@ class Ours:
         self.optimiser.step()
 
 
-class PyG:
-    """One step of PyG's LightGCN as its own example (examples/lightgcn.py) takes it."""
-
-    def __init__(self, data: measure.Interactions, dim: int, sparse: bool) -> None:
-        from torch_geometric.nn import LightGCN
-
-        users, items = data.train.users, data.train.items + data.n_users
-        edges = torch.stack([torch.cat([users, items]), torch.cat([items, users])])
-        self.n_users, self.n_items = data.n_users, data.n_items
-        self.pairs = torch.stack([users, items])
-        self.model = LightGCN(data.n_users + data.n_items, dim, LAYERS)
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3)
-        self.edges = edges
-        if sparse:
-            from torch_sparse import SparseTensor
-
-            nodes = data.n_users + data.n_items
-            self.edges = SparseTensor(row=edges[1], col=edges[0], sparse_sizes=(nodes, nodes))
-
-    def step(self) -> None:
-        """BPR on a batch with one random item a pair."""
-        chosen = torch.randint(self.pairs.shape[1], (BATCH,))
-        pairs = self.pairs[:, chosen]
-        other = torch.randint(self.n_users, self.n_users + self.n_items, (BATCH,))
-        label = torch.cat([pairs, torch.stack([pairs[0], other])], dim=1)
-        self.optimiser.zero_grad()
-        own, rest = self.model(self.edges, label).chunk(2)
-        loss = self.model.recommendation_loss(own, rest, node_id=label.unique())
-        loss.backward()
-        self.optimiser.step()
-
-
-class LightGCNPyTorch:
-    """One step of a LightGCN-PyTorch-style loop: a COO product, samples drawn user by user."""
-
-    def __init__(self, data: measure.Interactions, dim: int) -> None:
-        nodes = data.n_users + data.n_items
-        users, items = data.train.users, data.train.items + data.n_users
-        edges = torch.stack([torch.cat([users, items]), torch.cat([items, users])])
-        degree = torch.bincount(edges[0], minlength=nodes).float()
-        value = (degree[edges[0]] * degree[edges[1]]).rsqrt()
-        self.graph = torch.sparse_coo_tensor(edges, value, (nodes, nodes)).coalesce()
-        self.n_users, self.n_items = data.n_users, data.n_items
-        seen = data.user_items(data.train)
-        self.items_of = [a.numpy() for a in seen.items.split(seen.counts.tolist())]
-        self.rng = np.random.default_rng(0)
-        self.embedding = nn.Parameter(0.1 * torch.randn(nodes, dim))
-        self.optimiser = torch.optim.Adam([self.embedding], lr=1e-3)
-
-    def sample(self) -> Tensor:
-        """(user, item, negative) triples, one user after the other."""
-        triples = []
-        for user in self.rng.integers(0, self.n_users, BATCH):
-            items = self.items_of[user]
-            if not len(items):
-                continue
-            positive = items[self.rng.integers(0, len(items))]
-            while True:
-                negative = self.rng.integers(0, self.n_items)
-                if negative not in items:
-                    break
-            triples.append([user, positive, negative])
-        return torch.tensor(np.array(triples))
-
-    def step(self) -> None:
-        """BPR with L2 on the layer-0 rows."""
-        users, positives, negatives = self.sample().unbind(1)
-        layers = [self.embedding]
-        for _ in range(LAYERS):
-            layers.append(torch.sparse.mm(self.graph, layers[-1]))
-        user, item = torch.stack(layers, dim=1).mean(dim=1).split([self.n_users, self.n_items])
-        score = (user[users] * item[positives]).sum(1), (user[users] * item[negatives]).sum(1)
-        rows = torch.cat([users, positives + self.n_users, negatives + self.n_users])
-        loss = F.softplus(score[1] - score[0]).mean()
-        loss = loss + 1e-4 * self.embedding[rows].square().sum() / (2 * len(users))
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-
-
 def step_of(case: str, data: measure.Interactions, dim: int) -> Callable[[], None]:
     """The step of a case."""
     if case == "ours":
@@ -152,8 +70,8 @@ def step_of(case: str, data: measure.Interactions, dim: int) -> Callable[[], Non
     if case == "ours_bpr":
         return Ours(data, BPR, LAYERS, dim).step
     if case == "lightgcn_pytorch":
-        return LightGCNPyTorch(data, dim).step
-    return PyG(data, dim, sparse=case == "pyg_sparse").step
+        return LightGCNPyTorch(data, dim, LAYERS, BATCH).step
+    return PyG(data, dim, LAYERS, BATCH, sparse=case == "pyg_sparse").step
 
 
 def check(data: measure.Interactions, dim: int) -> None:
@@ -162,8 +80,8 @@ def check(data: measure.Interactions, dim: int) -> None:
 
     ours, theirs, loop = (
         Ours(data, BPR, LAYERS, dim),
-        PyG(data, dim, sparse=False),
-        LightGCNPyTorch(data, dim),
+        PyG(data, dim, LAYERS, BATCH, sparse=False),
+        LightGCNPyTorch(data, dim, LAYERS, BATCH),
     )
     weight = torch.randn(data.n_users + data.n_items, dim)
     assert isinstance(theirs.model, LightGCN)

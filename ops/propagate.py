@@ -56,34 +56,11 @@ def propagate(
     """
     if len(weights) != len(steps) + 1:
         raise ValueError(f"{len(steps)} layers need {len(steps) + 1} weights, found {len(weights)}")
-    return _Polynomial.apply(users, items, tuple(steps), tuple(weights))  # type: ignore[no-untyped-call]
+    return _Polynomial.apply(users, items, tuple(steps), tuple(weights), False)  # type: ignore[no-untyped-call]
 
 
 class _Polynomial(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ANN401
-        users: Tensor,
-        items: Tensor,
-        steps: tuple[Step, ...],
-        weights: tuple[float, ...],
-    ) -> tuple[Tensor, Tensor]:
-        ctx.steps, ctx.weights = steps, weights
-        x: list[Tensor | None] = [users, items]
-        out: list[Tensor | None] = [None, None]
-        for layer, weight in enumerate(weights):
-            if layer:
-                x = [_arrive(steps[layer - 1].user, x[1]), _arrive(steps[layer - 1].item, x[0])]
-            out = [_plus(o, v, weight) for o, v in zip(out, x, strict=True)]
-        return _filled(out[0], users), _filled(out[1], items)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        return (*_Horner.apply(*grads, ctx.steps, ctx.weights), None, None)  # type: ignore[no-untyped-call]
-
-
-class _Horner(torch.autograd.Function):
-    """The transposed polynomial."""
+    """The polynomial, or where `transposed` its transpose: each is the other's backward."""
 
     @staticmethod
     def forward(
@@ -92,17 +69,35 @@ class _Horner(torch.autograd.Function):
         items: Tensor,
         steps: tuple[Step, ...],
         weights: tuple[float, ...],
+        transposed: bool,
     ) -> tuple[Tensor, Tensor]:
-        ctx.steps, ctx.weights = steps, weights
-        out = [_plus(None, users, weights[-1]), _plus(None, items, weights[-1])]
-        for step, weight in zip(reversed(steps), reversed(weights[:-1]), strict=True):
-            out = [_arrive(step.item.T, out[1]), _arrive(step.user.T, out[0])]
-            out = [_plus(o, g, weight) for o, g in zip(out, (users, items), strict=True)]
+        ctx.rest = (steps, weights, not transposed)
+        out = (_horner if transposed else _layers)([users, items], steps, weights)
         return _filled(out[0], users), _filled(out[1], items)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        return (*_Polynomial.apply(*grads, ctx.steps, ctx.weights), None, None)  # type: ignore[no-untyped-call]
+        return (*_Polynomial.apply(*grads, *ctx.rest), None, None, None)  # type: ignore[no-untyped-call]
+
+
+Sides = list[Tensor | None]
+"""Users, items; None stands for zeros."""
+
+
+def _layers(x: Sides, steps: Sequence[Step], weights: Sequence[float]) -> Sides:
+    out = [_plus(None, v, weights[0]) for v in x]
+    for step, weight in zip(steps, weights[1:], strict=True):
+        x = [_arrive(step.user, x[1]), _arrive(step.item, x[0])]
+        out = [_plus(o, v, weight) for o, v in zip(out, x, strict=True)]
+    return out
+
+
+def _horner(grads: Sides, steps: Sequence[Step], weights: Sequence[float]) -> Sides:
+    out = [_plus(None, g, weights[-1]) for g in grads]
+    for step, weight in zip(reversed(steps), reversed(weights[:-1]), strict=True):
+        out = [_arrive(step.item.T, out[1]), _arrive(step.user.T, out[0])]
+        out = [_plus(o, g, weight) for o, g in zip(out, grads, strict=True)]
+    return out
 
 
 def _arrive(operator: Operator, x: Tensor | None) -> Tensor | None:

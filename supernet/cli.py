@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from supernet.config import (
+    absolute_paths,
     conf_folder,
     load_train_config,
     register_schemas,
@@ -45,7 +46,8 @@ def _train(config: DictConfig) -> None:
     if resume is None:
         checked = typed(config)
         validate(checked)
-        folder = run_search(checked, OmegaConf.to_yaml(config))
+        absolute_paths(config)
+        folder = run_search(typed(config), OmegaConf.to_yaml(config))
     else:
         others = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+").startswith("resume=")]
         if others:
@@ -99,6 +101,9 @@ def _exit_codes(name: str) -> Iterator[None]:
     except FloatingPointError as error:
         print(f"{name}.py: {error}", file=sys.stderr)
         sys.exit(3)
+    except OSError as error:  # a folder that cannot be made, a full disk
+        print(f"{name}.py: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
     except KeyboardInterrupt:
         print(f"{name}.py: stopped; what it had saved is kept", file=sys.stderr)
         sys.exit(130)

@@ -1,13 +1,21 @@
 """The configs of the two command lines. Hydra and omegaconf live here and in `cli` alone."""
 
 from supernet.config.checks import validate, validate_derive
-from supernet.config.load import arguments, conf_folder, load_space, load_train_config, typed
+from supernet.config.load import (
+    absolute_paths,
+    arguments,
+    conf_folder,
+    load_space,
+    load_train_config,
+    typed,
+)
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig, register_schemas
 
 __all__ = [
     "SCHEMAS",
     "DeriveConfig",
     "TrainConfig",
+    "absolute_paths",
     "arguments",
     "conf_folder",
     "load_space",

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ops.registry import Registry
-from supernet.config.schemas import DeriveConfig, TrainConfig
+from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
 from supernet.evaluation.metrics import METRICS
@@ -47,6 +47,10 @@ def validate(config: TrainConfig) -> None:
     """Names and ranges that types cannot say. Errors: InputError, with the key, the value and the choices."""
     finite(config)
     known("data.reader", config.data.reader, READERS)
+    if not isinstance(config.data, SCHEMAS["data"][config.data.reader]):
+        raise InputError(
+            f"data.reader={config.data.reader} needs keys of its own; choose it by data={config.data.reader}"
+        )
     known("split.method", config.split.method, SPLITS)
     known("loss.name", config.loss.name, LOSSES)
     known("loss.similarity", config.loss.similarity, ("cosine", "score"))

@@ -39,6 +39,13 @@ def _no_strangers(node: DictConfig, path: str) -> None:
             _no_strangers(child, f"{path}{key}.")
 
 
+def absolute_paths(config: DictConfig) -> None:
+    """Write the paths of the data in full, so that a run can be resumed and derived from any folder."""
+    for key, value in config.data.items():
+        if str(key).endswith("path") and value is not None:
+            config.data[key] = str(Path(value).absolute())
+
+
 def load_train_config(folder: Path) -> TrainConfig:
     """The config a run was started with, read back from its folder and checked against the schemas again."""
     path = folder / "config.yaml"

@@ -32,7 +32,8 @@ from supernet.report.board import Board
 from supernet.report.figures import genotype_figure, mixture_figure, save_figure
 from supernet.report.progress import Bar, bar
 from supernet.runtime import InputError, atomic_path, open_log, set_up, versions, write_json, write_text
-from supernet.search.loop import Search, SearchEpoch
+from supernet.search.loop import Search
+from supernet.search.record import SearchEpoch
 from supernet.search.selection import SELECTIONS, Trials, known_designs
 from supernet.space import Genotype
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -18,29 +18,12 @@ from supernet.data.sampling import Batches
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.search.hypergradients import HYPERGRADIENTS
+from supernet.search.record import EpochSums, SearchEpoch
 from supernet.search.relaxations import entropy, mix, partial, paths, temperature_at
 from supernet.search.settings import SearchSettings
 from supernet.training.fit import adam, draw_batch, finite, training_loss
 from supernet.training.losses import step_loss
 from supernet.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class SearchEpoch:
-    """What one epoch of search came to. `mixture` and `gradient` (norm of the alpha gradient, mean) are by
-    slot."""
-
-    epoch: int
-    train_loss: float
-    alpha_loss: float
-    score: float
-    temperature: float
-    entropy: float
-    mixture: dict[str, list[float]]
-    gradient: dict[str, float]
-    seconds: float
-    seconds_per_step: float
-
 
 Validate = Callable[[Vectors, Weights], float]
 OnEpoch = Callable[[SearchEpoch], None]
@@ -74,7 +57,7 @@ class Search:
         group = {"params": self.alphas}  # as a group it may be empty: a space may have nothing to choose
         self.alpha_optimiser = torch.optim.Adam([group], lr=settings.alpha_lr, betas=(0.5, 0.999))
         self.epoch, self.step = 0, 0
-        self.sums = _Sums(list(model.alphas))
+        self.sums = EpochSums(list(model.alphas))
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -122,7 +105,7 @@ class Search:
             self._epoch(on_step, save)
             record = self._record(validate)
             self.history.append(asdict(record))
-            self.epoch, self.step, self.sums = self.epoch + 1, 0, _Sums(list(self.model.alphas))
+            self.epoch, self.step, self.sums = self.epoch + 1, 0, EpochSums(list(self.model.alphas))
             if on_epoch is not None:
                 on_epoch(record)
             if save is not None:
@@ -225,28 +208,3 @@ class Search:
         self.held_out.load_state_dict(state["held_out"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])
         self.sums.load_state_dict(state["sums"])
-
-
-class _Sums:
-    """Running sums of one epoch."""
-
-    def __init__(self, slots: list[str]) -> None:
-        self.slots = slots
-        self.train, self.alpha, self.seconds = 0.0, 0.0, 0.0
-        self.alpha_steps = 0
-        self.norms = [0.0] * len(slots)
-
-    def add_alpha(self, loss: float, gradients: list[Tensor]) -> None:
-        self.alpha += loss
-        self.alpha_steps += 1
-        self.norms = [n + float(g.norm()) for n, g in zip(self.norms, gradients, strict=True)]
-
-    def gradients(self) -> dict[str, float]:
-        steps = max(1, self.alpha_steps)
-        return {slot: norm / steps for slot, norm in zip(self.slots, self.norms, strict=True)}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "slots"}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)

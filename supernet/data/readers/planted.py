@@ -44,6 +44,12 @@ def planted(
     """
     if operator not in OPERATORS:
         raise InputError(f"data.operator is {operator!r}; choose from: {', '.join(OPERATORS)}")
+    least = {"users": users, "items": items, "hubs": hubs, "explorers": explorers, "seed": seed}
+    for name, value in least.items():
+        if value < 0:
+            raise InputError(f"data.{name} must be at least 0, found {value}")
+    if not 0 <= appeal <= 1:
+        raise InputError(f"data.appeal is a probability, in [0, 1]; found {appeal}")
     if not 1 <= groups <= users or items // max(groups, 1) < len(PARTS):
         raise InputError(
             f"data.groups is {groups}: of {users} users and {items} items, each group needs at least a user "
