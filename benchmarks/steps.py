@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.rivals import PyGMixture
@@ -101,8 +102,11 @@ def _one_by_one(slot: Mixture) -> Callable[..., Tensor]:
         modules = list(slot.candidates.values())
         kept = [k for k, m in enumerate(modules) if not isinstance(m, NoMessage | Concat)]
         out = sum(factors[k] * modules[k](*given) for k in kept)
-        wide = [factors[k] * m(*given) for k, m in enumerate(modules) if isinstance(m, Concat)]
-        return torch.cat([out, *wide], dim=1)
+        for k, m in enumerate(modules):
+            if isinstance(m, Concat):
+                wide = factors[k] * m(*given)
+                out = wide + F.pad(out, (0, wide.shape[1] - out.shape[1]))
+        return out
 
     return forward
 

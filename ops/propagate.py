@@ -22,6 +22,15 @@ class Operator(NamedTuple):
     weight: Tensor | None = None
     transposed: Tensor | None = None
 
+    def rows(self, rows: Tensor) -> Operator:
+        """The operator to the targets `rows` (R,) alone, ascending, none twice."""
+        if self.relation is None or self.weight is None:
+            return self
+        part = self.relation.rows(rows)
+        assert part.part is not None
+        weight = self.weight.index_select(0, part.part.edges)
+        return Operator(part, weight, weight.index_select(0, part.perm))
+
     def apply(self, x: Tensor) -> Tensor | None:
         """(N_src, D) -> (N_dst, D); None for zeros."""
         if self.relation is None or self.weight is None:
@@ -44,7 +53,11 @@ class Step(NamedTuple):
 
 
 def propagate(
-    users: Tensor, items: Tensor, steps: Sequence[Step], weights: Sequence[float]
+    users: Tensor,
+    items: Tensor,
+    steps: Sequence[Step],
+    weights: Sequence[float],
+    rows: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Weighted sum of all layers, :math:`z = \sum_l w_l x_l`, :math:`u_l = A_l i_{l-1}`, :math:`i_l = B_l
     u_{l-1}`.
@@ -52,11 +65,39 @@ def propagate(
     The map is linear and fixed, so its backward is the transposed polynomial by Horner's rule:
     :math:`g_{l-1} \mathrel{+}= A_l^\top g_l`. Nothing is kept between them, whatever the number of layers;
     the backward of the backward is this forward.  LightGCN, arXiv 2002.02126, equation 8
-    Shapes: users (N_users, D), items (N_items, D), weights L + 1 numbers -> the same two shapes.
+
+    rows: the users (R_users,) and items (R_items,) whose vectors are wanted, ascending, none twice; the last
+    layer is then computed for them alone, and so is its backward.
+    Shapes: users (N_users, D), items (N_items, D), weights L + 1 numbers -> the same two shapes, or (R_users,
+    D), (R_items, D).
     """
     if len(weights) != len(steps) + 1:
         raise ValueError(f"{len(steps)} layers need {len(steps) + 1} weights, found {len(weights)}")
-    return _Polynomial.apply(users, items, tuple(steps), tuple(weights), False)  # type: ignore[no-untyped-call]
+    if rows is not None and steps:
+        users_last, items_last = (step.rows(r) for step, r in zip(steps[-1], rows, strict=True))
+        steps = [*steps[:-1], Step(users_last, items_last)]
+    plan = Plan(tuple(steps), tuple(weights), rows, (len(users), len(items)))
+    return _Polynomial.apply(users, items, plan, False)  # type: ignore[no-untyped-call]
+
+
+Sides = list[Tensor | None]
+"""Users, items; None stands for zeros."""
+
+
+class Plan(NamedTuple):
+    """What is fixed of a polynomial: operators, layer weights, the rows wanted (None: all), nodes of each
+    side."""
+
+    steps: tuple[Step, ...]
+    weights: tuple[float, ...]
+    rows: tuple[Tensor, Tensor] | None
+    nodes: tuple[int, int]
+
+    def taken(self, x: Sides) -> Sides:
+        """The wanted rows of each side."""
+        if self.rows is None:
+            return x
+        return [None if v is None else v.index_select(0, r) for v, r in zip(x, self.rows, strict=True)]
 
 
 class _Polynomial(torch.autograd.Function):
@@ -67,36 +108,46 @@ class _Polynomial(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         users: Tensor,
         items: Tensor,
-        steps: tuple[Step, ...],
-        weights: tuple[float, ...],
+        plan: Plan,
         transposed: bool,
     ) -> tuple[Tensor, Tensor]:
-        ctx.rest = (steps, weights, not transposed)
-        out = (_horner if transposed else _layers)([users, items], steps, weights)
-        return _filled(out[0], users), _filled(out[1], items)
+        ctx.rest = (plan, not transposed)
+        out = (_horner if transposed else _layers)([users, items], plan)
+        count = plan.nodes if transposed or plan.rows is None else [len(rows) for rows in plan.rows]
+        return _filled(out[0], users, count[0]), _filled(out[1], items, count[1])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        return (*_Polynomial.apply(*grads, *ctx.rest), None, None, None)  # type: ignore[no-untyped-call]
+        return (*_Polynomial.apply(*grads, *ctx.rest), None, None)  # type: ignore[no-untyped-call]
 
 
-Sides = list[Tensor | None]
-"""Users, items; None stands for zeros."""
-
-
-def _layers(x: Sides, steps: Sequence[Step], weights: Sequence[float]) -> Sides:
-    out = [_plus(None, v, weights[0]) for v in x]
-    for step, weight in zip(steps, weights[1:], strict=True):
+def _layers(x: Sides, plan: Plan) -> Sides:
+    out = [_plus(None, v, plan.weights[0]) for v in plan.taken(x)]
+    for number, (step, weight) in enumerate(zip(plan.steps, plan.weights[1:], strict=True), start=1):
         x = [_arrive(step.user, x[1]), _arrive(step.item, x[0])]
-        out = [_plus(o, v, weight) for o, v in zip(out, x, strict=True)]
+        read = x if number == len(plan.steps) else plan.taken(x)
+        out = [_plus(o, v, weight) for o, v in zip(out, read, strict=True)]
     return out
 
 
-def _horner(grads: Sides, steps: Sequence[Step], weights: Sequence[float]) -> Sides:
-    out = [_plus(None, g, weights[-1]) for g in grads]
-    for step, weight in zip(reversed(steps), reversed(weights[:-1]), strict=True):
+def _horner(grads: Sides, plan: Plan) -> Sides:
+    out = [_plus(None, g, plan.weights[-1]) for g in grads]
+    if not plan.steps:
+        return _spread([None, None], out, 1.0, plan)
+    for step, weight in zip(reversed(plan.steps), reversed(plan.weights[:-1]), strict=True):
         out = [_arrive(step.item.T, out[1]), _arrive(step.user.T, out[0])]
-        out = [_plus(o, g, weight) for o, g in zip(out, grads, strict=True)]
+        out = _spread(out, grads, weight, plan)
+    return out
+
+
+def _spread(out: Sides, grads: Sides, weight: float, plan: Plan) -> Sides:
+    """out + weight · grads, the gradients of the wanted rows in their places."""
+    if plan.rows is None:
+        return [_plus(o, g, weight) for o, g in zip(out, grads, strict=True)]
+    for side, (g, rows) in enumerate(zip(grads, plan.rows, strict=True)):
+        if g is not None and weight != 0.0:
+            whole = _filled(out[side], g, plan.nodes[side])
+            out[side] = whole.index_add_(0, rows, g, alpha=weight)
     return out
 
 
@@ -111,5 +162,5 @@ def _plus(out: Tensor | None, x: Tensor | None, weight: float) -> Tensor | None:
     return x * weight if out is None else out.add_(x, alpha=weight)
 
 
-def _filled(x: Tensor | None, like: Tensor) -> Tensor:
-    return torch.zeros_like(like) if x is None else x
+def _filled(x: Tensor | None, like: Tensor, count: int) -> Tensor:
+    return like.new_zeros(count, like.shape[1]) if x is None else x

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor
 
@@ -48,7 +50,7 @@ class Relation:
     inverse: Tensor
     backend: Backend
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
-    _part: Part | None = field(default=None, repr=False)
+    part: Part | None = field(default=None, repr=False)
 
     @classmethod
     def from_edges(
@@ -71,12 +73,13 @@ class Relation:
             raise ValueError(
                 "an edge occurs twice; drop duplicates first, or counts and degrees would be wrong"
             )
-        perm = torch.argsort(index, stable=True)
+        ptr = _pointers(row, n_target)
+        ptr_t, perm = _transposed(ptr, index, n_source)
         return cls(
-            ptr=_pointers(row, n_target),
+            ptr=ptr,
             index=index,
             row=row,
-            ptr_t=_pointers(index, n_source),
+            ptr_t=ptr_t,
             index_t=row[perm],
             perm=perm,
             inverse=torch.argsort(perm),
@@ -112,22 +115,19 @@ class Relation:
     def rows(self, rows: Tensor) -> Relation:
         """The relation of some targets alone, R × N_src: rows (R,), ascending, none twice.
 
-        Degrees and coefficients stay those of the whole relation. Its transpose is filtered from the whole
-        one's, without a sort: a few passes over E numbers. Its own transpose is for products, not for `rows`
-        or `per_edge`.
+        Degrees and coefficients stay those of the whole relation. It costs in proportion to the edges it
+        holds. Its own transpose is for products, not for `rows` or `per_edge`.
         """
         first, counts = self.ptr[rows], self.ptr[rows + 1] - self.ptr[rows]
         ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         row = torch.repeat_interleave(counts)
         edges = (first - ptr[:-1])[row] + torch.arange(row.numel(), device=row.device)
-        place = torch.full_like(self.row, -1)
-        place[edges] = torch.arange(row.numel(), device=row.device)
-        moved = place.index_select(0, self.perm)
-        perm = moved[moved >= 0]
-        index, inverse = self.index.index_select(0, edges), torch.empty_like(perm)
+        index = self.index.index_select(0, edges)
+        ptr_t, perm = _transposed(ptr, index, self.n_source)
+        inverse = torch.empty_like(perm)
         inverse[perm] = torch.arange(row.numel(), device=row.device)
         return Relation(
-            ptr, index, row, _pointers(index, self.n_source), row.index_select(0, perm), perm, inverse,
+            ptr, index, row, ptr_t, row.index_select(0, perm), perm, inverse,
             self.backend, {}, Part(self, edges),
         )  # fmt: skip
 
@@ -137,8 +137,8 @@ class Relation:
 
     def source_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Number of edges of each source, (N_src,), in the whole relation."""
-        if self._part is not None:
-            return self._part.whole.source_degree(dtype)
+        if self.part is not None:
+            return self.part.whole.source_degree(dtype)
         return self.cached(("source_degree", dtype), lambda: self.ptr_t.diff().to(dtype))
 
     def cached(self, key: Any, make: Callable[[], Tensor]) -> Tensor:  # noqa: ANN401
@@ -151,7 +151,7 @@ class Relation:
     def per_edge(self, key: Any, make: Callable[[Relation], Tensor]) -> EdgeWeights:  # noqa: ANN401
         """Numbers of each edge that depend on the graph alone, `make(relation)` (…, E), in the order of both
         directions; kept by the whole relation, gathered by a relation of some rows."""
-        part = self._part
+        part = self.part
         if part is not None:
             whole = part.whole.per_edge(key, make).forward
             forward = self.cached(key, lambda: whole.index_select(-1, part.edges))
@@ -169,7 +169,7 @@ class Relation:
         names = ("ptr", "index", "row", "ptr_t", "index_t", "perm", "inverse")
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
         return replace(
-            self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, _part=None
+            self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, part=None
         )
 
 
@@ -178,6 +178,16 @@ def _check_range(name: str, nodes: Tensor, size: int) -> None:
         raise ValueError(
             f"{name} indices must lie in [0, {size}), found {int(nodes.min())} … {int(nodes.max())}"
         )
+
+
+def _transposed(ptr: Tensor, index: Tensor, n_source: int) -> tuple[Tensor, Tensor]:
+    """Pointers and permutation of the transpose of a CSR matrix: ptr_t (N_src + 1,), perm (E,)."""
+    if index.device.type != "cpu":
+        return _pointers(index, n_source), torch.argsort(index, stable=True)
+    size, number = (ptr.numel() - 1, n_source), np.arange(index.numel())
+    # a counting sort: an eighth of the time of torch's
+    twin = scipy.sparse.csr_array((number, index.numpy(), ptr.numpy()), shape=size).tocsc()
+    return torch.from_numpy(twin.indptr).long(), torch.from_numpy(twin.data).long()
 
 
 def _pointers(rows: Tensor, size: int) -> Tensor:

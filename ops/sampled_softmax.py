@@ -22,6 +22,13 @@ class Same(NamedTuple):
     columns: Tensor
 
 
+class Offsets(NamedTuple):
+    """Added to the scores of an item, wherever it stands. Shapes: positives (B,), keys (M,)."""
+
+    positives: Tensor
+    keys: Tensor
+
+
 def same_cells(own: Tensor, ids: Tensor) -> Same:
     """The cells (b, j) with ids[j] = own[b], without comparing all B × M. Shapes: own (B,), ids (M,)."""
     ordered, order = ids.sort()
@@ -39,28 +46,37 @@ def sampled_softmax(
     same: Same,
     temperature: float,
     bound: float | None = None,
+    offsets: Offsets | None = None,
 ) -> Tensor:
     r"""Mean softmax cross-entropy of each query's positive against the keys that are not its own.
 
-    .. math:: -\frac{1}{B} \sum_b \log \frac{e^{\langle q_b, p_b \rangle / T}}{e^{\langle q_b, p_b \rangle /
-        T} + \sum_{j: (b, j) \notin S} e^{\langle q_b, k_j \rangle / T}}
+    .. math:: -\frac{1}{B} \sum_b \log \frac{e^{s_b}}{e^{s_b} + \sum_{j: (b, j) \notin S} e^{\langle q_b, k_j
+        \rangle / T + o_j}}, \qquad s_b = \langle q_b, p_b \rangle / T + o_b
 
     Loss and gradient are computed together, a block of rows at a time: the B × M scores are passed over three
     times, in the cache, and never kept. With `create_graph` the gradient is computed anew by plain
     operations, so that it can be differentiated again.
 
     bound: a known bound on |score| before the division by `temperature` (1 for cosines); it may save the
-    shift by the maximum. Shapes: queries (B, D), positives (B, D), keys (M, D) -> ().
+    shift by the maximum. offsets: o, without gradients; None is zeros.
+    Shapes: queries (B, D), positives (B, D), keys (M, D) -> ().
     """
-    return _SampledSoftmax.apply(queries, positives, keys, same, temperature, bound)  # type: ignore[no-untyped-call]
+    return _SampledSoftmax.apply(queries, positives, keys, same, temperature, bound, offsets)  # type: ignore[no-untyped-call]
 
 
 def plain_sampled_softmax(
-    queries: Tensor, positives: Tensor, keys: Tensor, same: Same, temperature: float
+    queries: Tensor,
+    positives: Tensor,
+    keys: Tensor,
+    same: Same,
+    temperature: float,
+    offsets: Offsets | None = None,
 ) -> Tensor:
     """`sampled_softmax` by operations that torch differentiates, with the whole B × M matrix."""
     own = (queries * positives).sum(dim=1) / temperature
     logits = (queries @ keys.t()) / temperature
+    if offsets is not None:
+        own, logits = own + offsets.positives, logits + offsets.keys
     logits = logits.index_put((same.rows, same.columns), logits.new_tensor(-math.inf))
     return (torch.cat([own.unsqueeze(1), logits], dim=1).logsumexp(dim=1) - own).mean()
 
@@ -75,11 +91,18 @@ class _SampledSoftmax(torch.autograd.Function):
         same: Same,
         temperature: float,
         bound: float | None,
+        offsets: Offsets | None,
     ) -> Tensor:
-        ctx.same, ctx.temperature = same, temperature
-        shifted = bound is None or bound / temperature > SAFE
+        ctx.same, ctx.temperature, ctx.offsets = same, temperature, offsets
+        shifted = bound is None or bound / temperature + _largest(offsets) > SAFE
         scaled = queries / temperature
         own = (scaled * positives).sum(dim=1)
+        times, heavy = None, keys
+        if offsets is not None:
+            own += offsets.positives
+            if not shifted:  # e^o goes into the keys instead of over all scores
+                times = offsets.keys.exp()
+                heavy = keys * times.unsqueeze(1)
         grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
         weight, losses = torch.empty_like(own), torch.empty_like(own)
         for rows, cells in _blocks(len(queries), len(keys), same):
@@ -87,16 +110,20 @@ class _SampledSoftmax(torch.autograd.Function):
             score = block @ keys.t()
             top = own[rows]
             if shifted:
+                if offsets is not None:
+                    score.add_(offsets.keys)
                 top = torch.maximum(top, _masked_(score, cells, -math.inf).amax(dim=1))
                 score.sub_(top.unsqueeze(1))
             mine = (own[rows] - top).exp_() if shifted else own[rows].exp()
             power = _masked_(score.exp_(), cells, 0.0)
-            total = power.sum(dim=1).add_(mine)
+            total = (power.sum(dim=1) if times is None else power @ times).add_(mine)
             losses[rows] = total.log() - own[rows] + (top if shifted else 0.0)
             weight[rows] = mine / total - 1.0
             share = total.reciprocal_().unsqueeze(1)
-            torch.mul(power @ keys, share, out=grad_queries[rows])
+            torch.mul(power @ heavy, share, out=grad_queries[rows])
             grad_keys.addmm_(power.t(), block * share)
+        if times is not None:
+            grad_keys.mul_(times.unsqueeze(1))
         grad_queries.addcmul_(positives, weight.unsqueeze(1))
         grad_positives = scaled * weight.unsqueeze(1)
         ctx.save_for_backward(queries, positives, keys)
@@ -112,11 +139,15 @@ class _SampledSoftmax(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         if torch.is_grad_enabled():  # create_graph
             queries, positives, keys = ctx.saved_tensors
-            loss = plain_sampled_softmax(queries, positives, keys, ctx.same, ctx.temperature)
+            loss = plain_sampled_softmax(queries, positives, keys, ctx.same, ctx.temperature, ctx.offsets)
             found = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
         else:
             found = ctx.gradients
-        return (*(grad * g for g in found), None, None, None)
+        return (*(grad * g for g in found), None, None, None, None)
+
+
+def _largest(offsets: Offsets | None) -> float:
+    return 0.0 if offsets is None else max(float(o.abs().max()) if o.numel() else 0.0 for o in offsets)
 
 
 def _blocks(n_rows: int, n_keys: int, same: Same) -> list[tuple[slice, Tensor]]:

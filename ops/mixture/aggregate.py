@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, NoMessage, SymmetricSum
-from ops.mixture.base import Choice, Mix, Mixture, Partial
+from ops.mixture.base import Mix, Mixture, Partial
 from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
@@ -78,10 +78,3 @@ class AggregateMixture(Mixture):
         )
         shares = factors[list(linear)]
         return EdgeWeights(shares @ stacked.forward, shares.detach() @ stacked.transposed)
-
-    def linear_under(self, p: Mix | None) -> bool:
-        """Whether what runs under p is one fixed weighted sum at most."""
-        modules: list[nn.Module] = list(self.candidates.values())
-        if isinstance(p, Choice):
-            modules = [modules[p.number]]
-        return all(isinstance(m, LinearAggregator | NoMessage) for m in modules)

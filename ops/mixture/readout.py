@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ops.mixture.base import Choice, Mix, Mixture
@@ -15,18 +16,16 @@ from ops.readout import READOUTS, Concat, LayerWeights, weighted_layers
 class ReadoutMixture(Mixture):
     """Σ_k f_k readout_k: one weighted sum of the layers for last, mean and sum.
 
-    `concat` keeps its own columns beside the others, weighted by its factor: [Σ_{k≠concat} f_k r_k ‖ f_concat
-    · concat], so that a one-hot mixture scores exactly as that read-out does. One chosen candidate keeps its
-    place among these columns where `padded`; a dot product does not need the zeros.
-    Shapes: [(N, D)] × (L + 1), p (K,) -> (N, D), or (N, (L + 2) D) where `concat` is among several
-    candidates.
+    Where `concat` is among them the others are padded with zeros to its width, (L + 1) D: they add to its
+    first D columns, and a one-hot mixture scores exactly as that read-out does. One chosen candidate is
+    padded too where `padded`; a dot product does not need the zeros.
+    Shapes: [(N, D)] × (L + 1), p (K,) -> (N, D), or (N, (L + 1) D) with `concat`.
     """
 
     def __init__(self, names: Sequence[str], dim: int, layers: int, padded: bool = True) -> None:
         super().__init__({name: READOUTS[name](dim, layers) for name in names})
         self.padded = padded
-        wide = (layers + 1) * dim
-        self.width = dim if "concat" not in names else wide if len(names) == 1 else wide + dim
+        self.width = (layers + 1) * dim if "concat" in names else dim
 
     def forward(self, layers: Sequence[Tensor], p: Mix | None) -> Tensor:
         """The mixed read-out."""
@@ -42,16 +41,17 @@ class ReadoutMixture(Mixture):
             if not isinstance(module, LayerWeights | Concat):
                 value = factors[k] * module(layers)
                 narrow = value if narrow is None else narrow + value
-        wide = [factors[k] * m(layers) for k, m in enumerate(modules) if isinstance(m, Concat)]
-        return torch.cat([part for part in (narrow, *wide) if part is not None], dim=1)
+        wide = [factors[k] for k, m in enumerate(modules) if isinstance(m, Concat)]
+        if not wide:
+            return cast(Tensor, narrow)
+        first = layers[0] * wide[0] if narrow is None else torch.addcmul(narrow, layers[0], wide[0])
+        return torch.cat([first, *(x * wide[0] for x in layers[1:])], dim=1)
 
     def _padded(self, out: Tensor, p: Mix | None) -> Tensor:
         """The columns of one candidate in their place among those of all."""
         if not self.padded or not isinstance(p, Choice) or out.shape[1] == self.width:
             return out
-        zeros = out.new_zeros(len(out), self.width - out.shape[1])
-        wide = isinstance(list(self.candidates.values())[p.number], Concat)
-        return torch.cat([zeros, out] if wide else [out, zeros], dim=1)
+        return F.pad(out, (0, self.width - out.shape[1]))
 
     def _weighted(self, layers: Sequence[Tensor], factors: Tensor) -> Tensor | None:
         modules = enumerate(self.candidates.values())

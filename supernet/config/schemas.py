@@ -141,6 +141,7 @@ class LossConfig:
     similarity: str = "cosine"
     negatives: int = 256
     in_batch: bool = False
+    correction: float = 0.0
 
 
 @dataclass

@@ -93,8 +93,6 @@ class Layer(nn.Module):
         source, p = x[link.source], weights.get(self.names[link.name])
         if rows is None:
             return slot(source, target, link.relation, p)
-        if slot.linear_under(p):  # a product of all rows costs less than a relation of some
-            return slot(source, x[self.side], link.relation, p).index_select(0, rows)
         return slot(source, target, link.relation.rows(rows), p)
 
     def operator(self, link: Link, weights: Weights, dtype: torch.dtype) -> Operator | None:
@@ -175,9 +173,9 @@ class Recommender(nn.Module):
         """
         weights = weights or {}
         x = {side: self.features[side](weights.get(f"features/{side}")) for side in SIDES}
-        polynomial = None if dropout is not None else self._polynomial(x, graph, weights)
+        polynomial = None if dropout is not None else self._polynomial(x, graph, weights, rows)
         if polynomial is not None:
-            return Vectors(*(_rows(z, rows, side) for side, z in polynomial.items()))
+            return polynomial
         history = {side: [_rows(x[side], rows, side)] for side in SIDES}
         for number, layer in enumerate(self.layers, start=1):
             chosen = rows if number == len(self.layers) else None
@@ -195,8 +193,12 @@ class Recommender(nn.Module):
             return Vectors(*(self.readout[side](history[side], p) for side in (USER, ITEM)))
 
     def _polynomial(
-        self, x: Mapping[str, Tensor], graph: Graph, weights: Weights
-    ) -> dict[str, Tensor] | None:
+        self,
+        x: Mapping[str, Tensor],
+        graph: Graph,
+        weights: Weights,
+        rows: Mapping[str, Tensor] | None,
+    ) -> Vectors | None:
         """The vectors of a model that is a polynomial of fixed operators (LightGCN and its kin), else
         None."""
         readout = cast(ReadoutMixture, self.readout[USER]).chosen(weights.get("readout"))
@@ -205,7 +207,8 @@ class Recommender(nn.Module):
         if user is None or item is None or not isinstance(readout, LayerWeights):
             return None
         steps = [Step(u, i) for u, i in zip(user, item, strict=True)]
-        return dict(zip(SIDES, propagate(x[USER], x[ITEM], steps, readout.weights()), strict=True))
+        wanted = None if rows is None else (rows[USER], rows[ITEM])
+        return Vectors(*propagate(x[USER], x[ITEM], steps, readout.weights(), wanted))
 
     def _plan(self, graph: Graph, weights: Weights, side: str, dtype: torch.dtype) -> list[Operator] | None:
         """The operator of each layer at one side, where all are weight-free and fixed."""

@@ -1,5 +1,5 @@
-"""Ranking losses. Contract: (score, users, items, negatives, batch, recipe) -> a scalar, the mean over the
-batch."""
+"""Ranking losses. Contract: (score, users, items, negatives, batch, recipe, offset) -> a scalar, the mean
+over the batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ops.mixture import Mix, ScoreMixture
 from ops.registry import Registry
-from ops.sampled_softmax import same_cells, sampled_softmax
+from ops.sampled_softmax import Offsets, same_cells, sampled_softmax
 from supernet.data.dataset import UserItems
 from supernet.data.graph import ITEM, USER, Graph
 from supernet.data.sampling import Batch, shared_negatives, unseen_negatives
@@ -20,7 +20,7 @@ from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.training.recipe import Recipe
 
-Loss = Callable[[Callable[..., Tensor], Tensor, Tensor, Tensor, Batch, Recipe], Tensor]
+Loss = Callable[[Callable[..., Tensor], Tensor, Tensor, Tensor, Batch, Recipe, Tensor | None], Tensor]
 LOSSES: Registry[Loss] = Registry("loss")
 NO_NEGATIVES = "softmax needs negatives: set loss.in_batch=true or loss.negatives above 0"
 
@@ -38,13 +38,35 @@ def step_loss(
     rows, local = localise(batch)
     with torch.autocast(batch.users.device.type, torch.bfloat16, enabled=recipe.autocast):
         vectors = model(graph, weights, dropout, rows)
-    return batch_loss(model, vectors, local, recipe, weights)
+    offset = correction(graph, recipe.correction)
+    offset = None if offset is None else offset.index_select(0, rows[ITEM])
+    return batch_loss(model, vectors, local, recipe, weights, offset)
+
+
+def correction(graph: Graph, exponent: float) -> Tensor | None:
+    r"""The offset of each item's score in the softmax loss, :math:`-\beta \log(d_i / \bar d)`, d its number
+    of train edges, at least 1; (N_items,), None for β = 0.
+
+    In-batch negatives come by popularity. With β = 1 (the logQ correction, Yi et al., RecSys 2019) a score
+    tends to log p(i|u), with 0 to log p(i|u) / p(i): popularity is then left to the vectors' length.
+    """
+    if exponent == 0.0:
+        return None
+    degrees = [link.relation.target_degree() for link in graph.into(ITEM)]
+    degree = torch.stack(degrees).sum(dim=0).clamp(min=1.0)
+    return (degree / degree.mean()).log_().mul_(-exponent)
 
 
 def batch_loss(
-    model: Recommender, vectors: Vectors, batch: Batch, recipe: Recipe, weights: Weights | None = None
+    model: Recommender,
+    vectors: Vectors,
+    batch: Batch,
+    recipe: Recipe,
+    weights: Weights | None = None,
+    offset: Tensor | None = None,
 ) -> Tensor:
-    """The recipe's loss of a batch, given the vectors that it counts in; a scalar.
+    """The recipe's loss of a batch, given the vectors that it counts in; a scalar. offset: of each item's
+    score in the softmax loss (`correction`), (N_items,).
 
     With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
     input must be the same in training and in ranking.
@@ -56,9 +78,9 @@ def batch_loss(
     if cosine:
         users, items, negatives = (F.normalize(x, dim=-1) for x in (users, items, negatives))
     if recipe.loss == "softmax" and cosine and model.score.only is not None:
-        return _fused_softmax(users, items, negatives, batch, recipe)
+        return _fused_softmax(users, items, negatives, batch, recipe, offset)
     score = partial(_score, model.score, None if weights is None else weights.get("score"))
-    return LOSSES[recipe.loss](score, users, items, negatives, batch, recipe)
+    return LOSSES[recipe.loss](score, users, items, negatives, batch, recipe, offset)
 
 
 def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
@@ -69,13 +91,17 @@ def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
     return {USER: users, ITEM: items}, Batch(place, own, negatives.view_as(batch.negatives))
 
 
-def _fused_softmax(users: Tensor, items: Tensor, negatives: Tensor, batch: Batch, recipe: Recipe) -> Tensor:
+def _fused_softmax(
+    users: Tensor, items: Tensor, negatives: Tensor, batch: Batch, recipe: Recipe, offset: Tensor | None
+) -> Tensor:
     """`softmax_loss` of unit vectors, whose every score (dot and cosine agree) is their product."""
     keys = torch.cat([items, negatives]) if recipe.in_batch else negatives
     ids = torch.cat([batch.items, batch.negatives]) if recipe.in_batch else batch.negatives
     if not len(keys):
         raise ValueError(NO_NEGATIVES)
-    return sampled_softmax(users, items, keys, same_cells(batch.items, ids), recipe.temperature, bound=1.0)
+    same = same_cells(batch.items, ids)
+    offsets = None if offset is None else Offsets(offset[batch.items], offset[ids])
+    return sampled_softmax(users, items, keys, same, recipe.temperature, bound=1.0, offsets=offsets)
 
 
 def _score(score: ScoreMixture, p: Mix | None, users: Tensor, items: Tensor, pairs: bool = False) -> Tensor:
@@ -100,6 +126,7 @@ def softmax_loss(
     negatives: Tensor,
     batch: Batch,
     recipe: Recipe,
+    offset: Tensor | None = None,
 ) -> Tensor:
     r"""Softmax over the observed item and its negatives (InfoNCE, sampled softmax), arXiv 2201.02327.
 
@@ -107,6 +134,7 @@ def softmax_loss(
     e^{s(u_b, j)/T}}
 
     N_b: the other items of the batch (so drawn by popularity) and the sampled ones, without i_b itself.
+    offset: added to the score of each item.
     Shapes: users (B, D), items (B, D), negatives (M, D).
     """
     pools, ids = ([items], [batch.items]) if recipe.in_batch else ([], [])
@@ -114,15 +142,20 @@ def softmax_loss(
         pools, ids = [*pools, negatives], [*ids, batch.negatives]
     if not pools:
         raise ValueError(NO_NEGATIVES)
-    same = torch.cat(ids).unsqueeze(0) == batch.items.unsqueeze(1)
+    known = torch.cat(ids)
+    same = known.unsqueeze(0) == batch.items.unsqueeze(1)
     # in place: B × M passes over memory are what this loss costs
     logits = score(users, torch.cat(pools)).div_(recipe.temperature)
+    if offset is not None:
+        logits.add_(offset[known])
     hidden = torch.finfo(logits.dtype).min / 2
     if recipe.in_batch:
         diagonal = torch.arange(len(users), device=users.device)
         same[diagonal, diagonal] = False
         return F.cross_entropy(logits.masked_fill_(same, hidden), diagonal)
     own = score(users, items, pairs=True) / recipe.temperature
+    if offset is not None:
+        own = own + offset[batch.items]
     others = logits.masked_fill_(same, hidden).logsumexp(dim=1)
     return (torch.logaddexp(own, others) - own).mean()
 
@@ -135,6 +168,7 @@ def bpr_loss(
     negatives: Tensor,
     batch: Batch,
     recipe: Recipe,
+    offset: Tensor | None = None,
 ) -> Tensor:
     r"""Bayesian personalised ranking, :math:`-\log \sigma(s(u, i) - s(u, j))`, mean over pairs and negatives.
 
@@ -152,6 +186,7 @@ def bce_loss(
     negatives: Tensor,
     batch: Batch,
     recipe: Recipe,
+    offset: Tensor | None = None,
 ) -> Tensor:
     r"""Binary cross-entropy, :math:`-\log \sigma(s(u, i)) - \frac{1}{K} \sum_j \log \sigma(-s(u, j))`, mean
     over pairs.

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 class Recipe:
     """Loss, optimiser and stopping.
 
-    loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains on
-    cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items
-    (shared by a batch in softmax, per pair in bpr and bce). in_batch: the other items of a batch are
-    negatives too (softmax). lr: of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch.
-    dropout: of messages. epochs: at most so many. patience: validations without gain before stopping.
-    validate_every: epochs between them. autocast: dense products of the layers in bfloat16.
+    loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains
+    on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled
+    items (shared by a batch in softmax, per pair in bpr and bce). in_batch: the other items of a batch are
+    negatives too (softmax). correction: exponent β of what is taken off the scores for popularity in
+    training (softmax; see `losses.correction`). lr: of Adam. l2: weight of the mean squared norm of the
+    layer-0 rows in a batch. dropout: of messages. epochs: at most so many. patience: validations without
+    gain before stopping. validate_every: epochs between them. autocast: dense products of the layers in
+    bfloat16.
     """
 
     loss: str = "softmax"
@@ -22,6 +24,7 @@ class Recipe:
     similarity: str = "cosine"
     negatives: int = 0
     in_batch: bool = True
+    correction: float = 0.0
     lr: float = 3e-3
     l2: float = 0.0
     dropout: float = 0.0

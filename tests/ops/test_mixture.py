@@ -93,14 +93,13 @@ def factors(mixture, p):
 
 
 def unfolded(mixture, inputs, p):
-    """Σ_k f_k candidate_k, one candidate after the other; `concat` has columns of its own."""
+    """Σ_k f_k candidate_k, one candidate after the other; zeros fill up to the widest."""
     terms = {
         n: f * mixture.candidates[n](*inputs)
         for n, f in zip(mixture.candidates, factors(mixture, p), strict=True)
     }
-    wide = [terms.pop("concat")] if "concat" in terms else []
-    narrow = [sum(terms.values())] if terms else []
-    return torch.cat([*narrow, *wide], dim=-1)
+    width = max(term.shape[-1] for term in terms.values())
+    return sum(torch.nn.functional.pad(term, (0, width - term.shape[-1])) for term in terms.values())
 
 
 def subsets(names):
@@ -131,7 +130,7 @@ def test_a_one_hot_mixture_is_exactly_that_operator(slot, inputs, prepared):
         expected = mixture.candidates[name](*inputs)
         if slot == "readout":  # the other columns are zeros, which no score sees
             zeros = expected.new_zeros(len(expected), mixture.width - expected.shape[1])
-            expected = torch.cat([zeros, expected] if name == "concat" else [expected, zeros], dim=1)
+            expected = torch.cat([expected, zeros], dim=1)
         assert torch.equal(out, expected), name
 
 

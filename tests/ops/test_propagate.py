@@ -56,14 +56,40 @@ def test_it_is_the_sum_of_the_layers_with_its_gradients(case, relation, leaf, as
     assert_same(torch.cat(actual), torch.cat(expected), [users, items])
 
 
-def test_the_gradient_of_the_gradient_is_exact(relation, dtype, leaf):
+def subset(size, kind):
+    every = torch.arange(size)
+    return {"all": every, "every other": every[::2], "last": every[-1:], "none": every[:0]}[kind]
+
+
+@pytest.mark.parametrize("kinds", [("every other", "last"), ("none", "all"), ("last", "none")], ids=str)
+def test_rows_alone_are_rows_of_the_whole(case, kinds, relation, leaf, assert_same):
+    names, weights, steps = case
+    users, items = leaf(relation.n_target, DIM), leaf(relation.n_source, DIM)
+    rows = tuple(subset(len(x), kind).to(x.device) for x, kind in zip((users, items), kinds, strict=True))
+    expected = by_layers(names, weights, relation, users, items)
+    expected = torch.cat([x[r] for x, r in zip(expected, rows, strict=True)])
+    assert_same(torch.cat(propagate(users, items, steps, weights, rows)), expected, [users, items])
+
+
+def test_rows_of_no_layers_are_rows_of_the_features(relation, leaf, assert_same):
+    users, items = leaf(relation.n_target, DIM), leaf(relation.n_source, DIM)
+    rows = subset(len(users), "last").to(users.device), subset(len(items), "every other").to(users.device)
+    expected = torch.cat([2 * users[rows[0]], 2 * items[rows[1]]])
+    assert_same(torch.cat(propagate(users, items, [], [2.0], rows)), expected, [users, items])
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["all", "some"])
+def test_the_gradient_of_the_gradient_is_exact(some, relation, dtype, leaf):
     if dtype == torch.float32:
         pytest.skip("gradgradcheck needs float64")
     step = Step(operator("mean", relation, dtype), operator("sym", relation.T, dtype))
     users, items = leaf(relation.n_target, DIM), leaf(relation.n_source, DIM)
 
+    rows = (subset(len(users), "every other"), subset(len(items), "last")) if some else None
+    rows = None if rows is None else tuple(r.to(users.device) for r in rows)
+
     def cubed(u, i):
-        return torch.cat(propagate(u, i, [step, step], [0.5, 0.3, 0.2])).pow(3)
+        return torch.cat(propagate(u, i, [step, step], [0.5, 0.3, 0.2], rows)).pow(3)
 
     assert torch.autograd.gradcheck(cubed, (users, items))
     assert torch.autograd.gradgradcheck(cubed, (users, items))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ops import sampled_softmax as module
-from ops.sampled_softmax import plain_sampled_softmax, same_cells, sampled_softmax
+from ops.sampled_softmax import Offsets, plain_sampled_softmax, same_cells, sampled_softmax
 
 QUERIES, KEYS, DIM = 17, 23, 5
 
@@ -26,12 +26,14 @@ def chunk(request, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", request.param)
 
 
-def by_hand(queries, positives, keys, own, ids, temperature):
+def by_hand(queries, positives, keys, own, ids, temperature, item_offset=None):
     """One ordinary softmax a query, in a Python loop."""
+    offset = torch.zeros(6, dtype=keys.dtype, device=keys.device) if item_offset is None else item_offset
     losses = []
     for query, positive, item in zip(queries, positives, own, strict=True):
         others = keys[ids != item]
         scores = torch.cat([positive.unsqueeze(0), others]) @ query / temperature
+        scores = scores + torch.cat([offset[item].unsqueeze(0), offset[ids[ids != item]]])
         losses.append(-scores.log_softmax(dim=0)[0])
     return torch.stack(losses).mean()
 
@@ -46,6 +48,17 @@ def test_it_is_the_softmax_over_the_keys_that_are_not_the_own(case, chunk, bound
     assert_same(loss / factor, expected / factor, [queries, positives, keys])
 
 
+@pytest.mark.parametrize("bound", [None, 1.0])
+@pytest.mark.parametrize("size", [1.0, 300.0], ids=["small", "large"])
+def test_the_offset_of_an_item_counts_wherever_it_stands(case, chunk, bound, size, assert_same):
+    (queries, positives, keys), own, ids = case
+    offset = size * torch.linspace(-1, 1, 6).to(keys)
+    offsets = Offsets(offset[own], offset[ids])
+    loss = sampled_softmax(queries, positives, keys, same_cells(own, ids), 0.3, bound, offsets)
+    expected = by_hand(queries, positives, keys, own, ids, 0.3, offset)
+    assert_same(loss / size, expected / size, [queries, positives, keys])
+
+
 def test_large_scores_of_no_known_bound_do_not_overflow(case, chunk, assert_same):
     (queries, positives, keys), own, ids = case
     wide = [v.detach().mul(30.0).requires_grad_() for v in (queries, positives, keys)]
@@ -53,17 +66,22 @@ def test_large_scores_of_no_known_bound_do_not_overflow(case, chunk, assert_same
     assert_same(loss / 100, by_hand(*wide, own, ids, 1.0) / 100, wide)
 
 
-def test_it_can_be_differentiated_twice(case):
+@pytest.mark.parametrize("with_offsets", [False, True])
+def test_it_can_be_differentiated_twice(case, with_offsets):
     (queries, positives, keys), own, ids = case
-    same = same_cells(own, ids)
+    same, offsets = same_cells(own, ids), None
+    if with_offsets:
+        offset = torch.linspace(-1, 1, 6).to(keys)
+        offsets = Offsets(offset[own], offset[ids])
 
     def second(loss):
         first = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
         total = sum((k + 1) * g.square().sum() for k, g in enumerate(first))
         return torch.autograd.grad(total, (queries, positives, keys))
 
-    twice = second(sampled_softmax(queries, positives, keys, same, 0.3, 1.0))
-    for a, b in zip(twice, second(plain_sampled_softmax(queries, positives, keys, same, 0.3)), strict=True):
+    twice = second(sampled_softmax(queries, positives, keys, same, 0.3, 1.0, offsets))
+    plain = second(plain_sampled_softmax(queries, positives, keys, same, 0.3, offsets))
+    for a, b in zip(twice, plain, strict=True):
         torch.testing.assert_close(a, b)
 
 

@@ -5,12 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from ops.mixture import ScoreMixture
+from supernet.data.dataset import Pairs
+from supernet.data.graph import build_graph
 from supernet.data.sampling import Batch
 from supernet.model.recommender import Vectors
 from supernet.training.fit import training_loss
-from supernet.training.losses import LOSSES, batch_loss, draw_negatives
+from supernet.training.losses import LOSSES, batch_loss, correction, draw_negatives
 from supernet.training.recipe import Recipe
 
 USERS = torch.tensor([0, 1, 1, 3])
@@ -92,6 +95,45 @@ def test_is_the_naive_formula(case, similarity, vectors):
     for a, b in zip(got, wanted, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
         assert bool(a.any())
+
+
+@pytest.mark.parametrize("names", [("dot",), ("dot", "mlp")], ids=str)
+@pytest.mark.parametrize("case", ["in-batch", "in-batch and shared", "shared alone"])
+def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
+    """Item 0 has 4 edges, 1 has 2, the others none, which count as 1."""
+    edges = Pairs(torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([0, 0, 0, 0, 1, 1]))
+    recipe, negatives = CASES[case]
+    recipe = replace(recipe, correction=0.5, similarity="score")
+    offset = correction(build_graph(edges, 4, 6), 0.5)
+    degree = torch.tensor([4.0, 2.0, 1.0, 1.0, 1.0, 1.0])
+    torch.testing.assert_close(offset, -0.5 * (degree / degree.mean()).log())
+    batch, model = Batch(USERS, ITEMS, negatives), Scored(*names)
+    p = None if len(names) == 1 else {"score": torch.tensor([0.6, 0.4])}
+
+    def s(u, j):
+        mixed = [
+            f(vectors.user[u].unsqueeze(0), vectors.item[j].unsqueeze(0))[0, 0]
+            for f in model.score.candidates.values()
+        ]
+        score = mixed[0] if p is None else 0.6 * mixed[0] + 0.4 * mixed[1]
+        return score - 0.5 * recipe.temperature * (degree[j] / degree.mean()).log()
+
+    actual = batch_loss(model, vectors, batch, recipe, p, offset)
+    expected = softmax(s, batch, recipe)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    if p is None:
+        recipe = replace(recipe, similarity="cosine")
+
+        def cosine(users, items, pairs=False):
+            return model.score(F.normalize(users, dim=-1), F.normalize(items, dim=-1), None, pairs)
+
+        read = (vectors.user[USERS], vectors.item[ITEMS], vectors.item[negatives])
+        plain = LOSSES["softmax"](cosine, *read, batch, recipe, offset)
+        torch.testing.assert_close(batch_loss(model, vectors, batch, recipe, None, offset), plain)
+
+
+def test_no_correction_is_no_offset():
+    assert correction(build_graph(Pairs(USERS, ITEMS), 4, 6), 0.0) is None
 
 
 @pytest.mark.parametrize("case", list(CASES))
