@@ -35,7 +35,7 @@ from supernet.training.recipe import Recipe
 
 BATCH, LAYERS = 2048, 2
 CASES = ("ours", "ours_bpr", "pyg", "pyg_sparse", "lightgcn_pytorch")
-SOFTMAX = Recipe(temperature=0.12, in_batch=True, negatives=0, lr=3e-3, batch_size=BATCH)
+SOFTMAX = Recipe(temperature=0.12, correction=0.25, negatives=0, lr=3e-3, batch_size=BATCH)
 BPR = Recipe(loss="bpr", similarity="score", negatives=1, in_batch=False, lr=1e-3, batch_size=BATCH)
 TARGET = 0.1830
 
@@ -132,7 +132,10 @@ def epochs(chosen: object, data: measure.Interactions) -> None:
 def quality(chosen: object, data: measure.Interactions) -> None:
     """Training seconds (evaluation apart) until Recall@20 on test reaches TARGET."""
     ours = Ours(
-        data, replace(SOFTMAX, lr=chosen.lr, temperature=chosen.temperature), chosen.layers, chosen.dim
+        data,
+        replace(SOFTMAX, lr=chosen.lr, temperature=chosen.temperature, correction=chosen.correction),
+        chosen.layers,
+        chosen.dim,
     )
     test = data.user_items(data.test)
     users = (test.counts > 0).nonzero().flatten()
@@ -170,6 +173,7 @@ def main() -> None:
         parser.add_argument("--layers", type=int, default=1)
         parser.add_argument("--lr", type=float, default=3e-3)
         parser.add_argument("--temperature", type=float, default=0.12)
+        parser.add_argument("--correction", type=float, default=SOFTMAX.correction)
         parser.add_argument("--epochs", type=int, default=30)
 
     chosen = measure.options(__doc__, add)

@@ -17,6 +17,9 @@ CHUNK = 1 << 22
 edges."""
 
 
+ROWS = 4096
+"""Rows packed at a time: with 64 channels, 2 MiB in float64."""
+
 PAYLOAD = 29
 """Bits that a float32 leaves free in a float64's mantissa."""
 
@@ -117,13 +120,18 @@ def packed_maximum(relation: Relation, x: Tensor) -> tuple[Tensor, Tensor]:
     if relation.n_source >= 1 << PAYLOAD:
         raise ValueError(f"at most 2^{PAYLOAD} - 1 sources can be packed, found {relation.n_source}")
     number = torch.arange(relation.n_source).unsqueeze(1)
-    packed = x.double().add_(2.0**-1000)
-    packed.view(torch.int64).bitwise_or_(number)
+    packed = x.new_empty(x.shape, dtype=torch.float64)
+    for block, into, place in zip(*(t.split(ROWS) for t in (x, packed, number)), strict=True):
+        into.copy_(block).add_(2.0**-1000).view(torch.int64).bitwise_or_(place)
     ones = relation.cached(("ones", packed.dtype), lambda: packed.new_ones(relation.n_edges))
     bits = torch.sparse.mm(_csr(relation, ones), packed, reduce="amax").view(torch.int64)
     bits.index_fill_(0, empty_rows(relation), 0)  # rows that the kernel leaves as it found them
-    source = (bits & ((1 << PAYLOAD) - 1)).clamp_(max=relation.n_source - 1)  # NaN has a payload of its own
-    return bits.sub_(source).view(torch.float64).to(x.dtype), source
+    out, source = x.new_empty(bits.shape), torch.empty_like(bits)
+    for block, value, place in zip(*(t.split(ROWS) for t in (bits, out, source)), strict=True):
+        torch.bitwise_and(block, (1 << PAYLOAD) - 1, out=place)
+        value.copy_(block.sub_(place).view(torch.float64))
+        place.clamp_(max=relation.n_source - 1)  # NaN has a payload of its own
+    return out, source
 
 
 def gathered_maximum(relation: Relation, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,7 @@
 """Attention over neighbours."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -38,11 +40,28 @@ class Attention(nn.Module):
 
     def coefficients(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """The mean over heads of a in the formula, (E,)."""
-        sides = ((source, self.source), (target, self.target))
-        # head by head: a matrix–vector product takes a fifth of the time of an (N, D) × (D, 2) product here
-        scores = [torch.stack([x @ w for w in weight.t().contiguous()]).to(x.dtype) for x, weight in sides]
-        return edge_attention(relation, scores[0], scores[1], NEGATIVE_SLOPE)
+        sent, received = head_scores(source, self.source), head_scores(target, self.target)
+        return edge_attention(relation, sent, received, NEGATIVE_SLOPE)
 
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """The aggregation."""
         return spmm(relation, source, self.coefficients(source, target, relation))
+
+
+def head_scores(x: Tensor, weight: Tensor) -> Tensor:
+    """⟨w_h, x_i⟩ of every node and head. Shapes: x (N, D), weight (D, H) -> (H, N)."""
+    return _HeadScores.apply(x, weight)  # type: ignore[no-untyped-call]
+
+
+class _HeadScores(torch.autograd.Function):
+    """Head by head: a matrix–vector product takes a fifth of the time of an (N, D) × (D, 2) product."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:  # noqa: ANN401
+        ctx.save_for_backward(x, weight)
+        return torch.stack([x @ w for w in weight.t().contiguous()])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        x, weight = ctx.saved_tensors
+        return grad.t() @ weight.t(), torch.stack([x.t() @ g for g in grad], dim=1)

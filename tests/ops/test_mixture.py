@@ -106,7 +106,13 @@ def subsets(names):
     return itertools.chain.from_iterable(itertools.combinations(names, k) for k in range(2, len(names) + 1))
 
 
-def test_fused_is_unfolded_in_value_and_every_gradient(slot, inputs, prepared, leaf, assert_same):
+@pytest.mark.parametrize("rows", [2, 4096])
+def test_fused_is_unfolded_in_value_and_every_gradient(
+    rows, slot, inputs, prepared, leaf, assert_same, monkeypatch
+):
+    if slot != "activation" and rows == 2:
+        pytest.skip("other slots always run by small blocks here")
+    monkeypatch.setattr("ops.mixture.activation.ROWS", rows)
     for names in subsets(SLOTS[slot][0]):
         mixture = prepared(names)
         p = leaf(len(names)).detach().softmax(0).requires_grad_()
