@@ -41,7 +41,7 @@ class Batches:
         if self.position >= self.order.numel():
             self.order = torch.randperm(self.pairs.users.numel(), generator=self.generator)
             self.position = 0
-        chosen = self.order[self.position : self.position + self.batch_size].to(self.pairs.users.device)
+        chosen = sent(self.order[self.position : self.position + self.batch_size], self.pairs.users.device)
         self.position += self.batch_size
         return Pairs(self.pairs.users[chosen], self.pairs.items[chosen])
 
@@ -53,6 +53,13 @@ class Batches:
         """Go on where `state` was taken."""
         self.order, self.position = state["order"], state["position"]
         self.generator.set_state(state["generator"])
+
+
+def sent(x: Tensor, device: torch.device) -> Tensor:
+    """`x` on a device; to CUDA from pinned memory, without waiting for the copy."""
+    if device.type != "cuda" or x.device.type != "cpu":
+        return x.to(device)
+    return x.pin_memory().to(device, non_blocking=True)
 
 
 def shared_negatives(count: int, n_items: int, generator: torch.Generator) -> Tensor:
@@ -70,7 +77,8 @@ def unseen_negatives(
     """
     free = (n_items - seen.counts[users]).unsqueeze(1)
     limit = torch.where(free > 0, free, n_items)
-    share = torch.rand(users.numel(), count, generator=generator, dtype=torch.float64).to(users.device)
+    share = torch.rand(users.numel(), count, generator=generator, dtype=torch.float64)
+    share = sent(share, users.device)
     rank = torch.minimum((share * limit).long(), limit - 1)
     wanted = users.unsqueeze(1) * (n_items + 1) + rank
     passed = torch.searchsorted(_unseen_before(seen, n_items), wanted, right=True)

@@ -15,7 +15,7 @@ from ops.registry import Registry
 from ops.sampled_softmax import Offsets, same_cells, sampled_softmax
 from supernet.data.dataset import UserItems
 from supernet.data.graph import ITEM, USER, Graph
-from supernet.data.sampling import Batch, shared_negatives, unseen_negatives
+from supernet.data.sampling import Batch, sent, shared_negatives, unseen_negatives
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.training.recipe import Recipe
@@ -114,7 +114,7 @@ def draw_negatives(
     """The sampled items a loss needs: (M,) shared by the batch for softmax, (B, K) per pair for bpr and
     bce."""
     if recipe.loss == "softmax":
-        return shared_negatives(recipe.negatives, n_items, generator).to(users.device)
+        return sent(shared_negatives(recipe.negatives, n_items, generator), users.device)
     return unseen_negatives(users, seen, n_items, max(1, recipe.negatives), generator)
 
 
