@@ -71,7 +71,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
-        mixture = _watched(search, config, data, folder, board)
+        mixture = _watched(search, config, data, folder, board, log)
         start = time.perf_counter()
         choices = _select(search, config, data.without("test"), mixture, log)
         genotype = _genotype(search, config, choices, mixture, time.perf_counter() - start)
@@ -126,17 +126,26 @@ def load_checkpoint(search: Search, path: Path, log: logging.Logger) -> None:
 
 
 def _watched(
-    search: Search, config: TrainConfig, data: Dataset, folder: Path, board: Board
+    search: Search, config: TrainConfig, data: Dataset, folder: Path, board: Board, log: logging.Logger
 ) -> dict[str, Tensor]:
-    """Run the search under TensorBoard, a progress bar and checkpoints."""
+    """Run the search under TensorBoard, a progress bar, the log and checkpoints."""
     validate = validator(config, data, search.model)
     candidates = search.model.space.choices()
     board.layout(candidates)
     left = (config.search.epochs - search.epoch) * len(search.train) - search.step
+
+    def show(record: SearchEpoch) -> None:
+        _show(record, board, progress, config.eval.metric, candidates)
+        log.info(
+            "epoch %d: loss %.4f, valid %s %.4f, entropy %.2f, %.1f s",
+            *(record.epoch, record.train_loss, config.eval.metric, record.score),
+            *(record.entropy, record.seconds),
+        )
+
     with bar("search", total=left) as progress:
         return search.run(
             validate,
-            lambda record: _show(record, board, progress, config.eval.metric, candidates),
+            show,
             lambda epoch, step: progress.advance(),
             lambda: save_checkpoint(search, folder / CHECKPOINT),
         )
