@@ -93,6 +93,8 @@ class Layer(nn.Module):
         source, p = x[link.source], weights.get(self.names[link.name])
         if rows is None:
             return slot(source, target, link.relation, p)
+        if crowded(rows, link.relation.n_target):
+            return slot(source, x[self.side], link.relation, p).index_select(0, rows)
         return slot(source, target, link.relation.rows(rows), p)
 
     def operator(self, link: Link, weights: Weights, dtype: torch.dtype) -> Operator | None:
@@ -207,8 +209,12 @@ class Recommender(nn.Module):
         if user is None or item is None or not isinstance(readout, LayerWeights):
             return None
         steps = [Step(u, i) for u, i in zip(user, item, strict=True)]
-        wanted = None if rows is None else (rows[USER], rows[ITEM])
-        return Vectors(*propagate(x[USER], x[ITEM], steps, readout.weights(), wanted))
+        few = rows is not None and not any(crowded(rows[side], len(x[side])) for side in SIDES)
+        wanted = (rows[USER], rows[ITEM]) if rows is not None and few else None
+        found = propagate(x[USER], x[ITEM], steps, readout.weights(), wanted)
+        return Vectors(
+            *(found if few else (_rows(z, rows, side) for z, side in zip(found, SIDES, strict=True)))
+        )
 
     def _plan(self, graph: Graph, weights: Weights, side: str, dtype: torch.dtype) -> list[Operator] | None:
         """The operator of each layer at one side, where all are weight-free and fixed."""
@@ -218,6 +224,11 @@ class Recommender(nn.Module):
         layers = (cast(Layer, cast(nn.ModuleDict, layer)[side]) for layer in self.layers)
         plan = [layer.operator(links[0], weights, dtype) for layer in layers]
         return None if any(step is None for step in plan) else cast(list[Operator], plan)
+
+
+def crowded(rows: Tensor, nodes: int) -> bool:
+    """Whether so many of the nodes are wanted that their own relation would cost more than the whole."""
+    return 2 * len(rows) > nodes
 
 
 def _rows(x: Tensor, rows: Mapping[str, Tensor] | None, side: str) -> Tensor:
