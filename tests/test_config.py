@@ -69,7 +69,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: softmax, bpr, bce"),
+        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: softmax, bpr, bce, ccl"),
         ("search.relaxation=hard", "search.relaxation: unknown name 'hard'"),
         ("search.order=third", "search.order: unknown name 'third'"),
         ("split.method=half", "split.method: unknown name 'half'"),
@@ -87,6 +87,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("eval.users=0", "eval.users must be more than 0, found 0"),
         ("eval.ks=[0,20]", "eval.ks must be one or more numbers above 0, found [0, 20]"),
         ("training.validate_every=100", "no epoch would be validated"),
+        ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
         ("+training.foo=1", "no key 'training.foo'; the keys here are: autocast, batch_size"),
@@ -96,6 +97,11 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
 def test_names_and_ranges_are_checked(override, message):
     with pytest.raises(InputError, match=re.escape(message)):
         validate(typed(compose("train", override)))
+
+
+def test_a_correction_without_softmax_is_refused():
+    with pytest.raises(InputError, match=r"found 0\.3 with loss\.name=bpr; set loss\.correction=0"):
+        validate(typed(compose("train", "loss=bpr", "loss.correction=0.3")))
 
 
 def test_a_saved_config_reads_back_as_it_was(tmp_path):

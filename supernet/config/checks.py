@@ -36,7 +36,7 @@ POSITIVE = {
     "eval": ("memory_mib",),
 }
 NOT_NEGATIVE = {
-    "loss": ("negatives",),
+    "loss": ("negatives", "correction", "negative_weight"),
     "training": ("l2",),
     "search": ("warmup", "checkpoint_every"),
     "data": ("min_user", "min_item"),
@@ -90,6 +90,11 @@ def _sizes(config: TrainConfig) -> None:
         raise InputError(
             f"loss: {config.loss.name} takes loss.negatives above 0 and loss.in_batch=false, found "
             f"negatives={config.loss.negatives}, in_batch={config.loss.in_batch}"
+        )
+    if config.loss.name != "softmax" and config.loss.correction:
+        raise InputError(
+            f"loss.correction is of the softmax loss, found {config.loss.correction} with loss.name="
+            f"{config.loss.name}; set loss.correction=0"
         )
 
 

@@ -142,6 +142,8 @@ class LossConfig:
     negatives: int = 256
     in_batch: bool = False
     correction: float = 0.0
+    margin: float = 0.9
+    negative_weight: float = 150.0
 
 
 @dataclass

@@ -111,8 +111,8 @@ def _score(score: ScoreMixture, p: Mix | None, users: Tensor, items: Tensor, pai
 def draw_negatives(
     users: Tensor, seen: UserItems, n_items: int, recipe: Recipe, generator: torch.Generator
 ) -> Tensor:
-    """The sampled items a loss needs: (M,) shared by the batch for softmax, (B, K) per pair for bpr and
-    bce."""
+    """The sampled items a loss needs: (M,) shared by the batch for softmax, (B, K) per pair for the
+    others."""
     if recipe.loss == "softmax":
         return sent(shared_negatives(recipe.negatives, n_items, generator), users.device)
     return unseen_negatives(users, seen, n_items, max(1, recipe.negatives), generator)
@@ -196,3 +196,24 @@ def bce_loss(
     own = score(users, items, pairs=True)
     others = score(users.unsqueeze(1), negatives, pairs=True)
     return -F.logsigmoid(own).mean() - F.logsigmoid(-others).mean()
+
+
+@LOSSES.register("ccl")
+def cosine_contrastive_loss(
+    score: Callable[..., Tensor],
+    users: Tensor,
+    items: Tensor,
+    negatives: Tensor,
+    batch: Batch,
+    recipe: Recipe,
+    offset: Tensor | None = None,
+) -> Tensor:
+    r"""Cosine contrastive loss, :math:`1 - s(u, i) + \frac{w}{K} \sum_j \max(0, s(u, j) - m)`, mean over
+    pairs.
+
+    w is recipe.negative_weight, m recipe.margin: a negative below it is left alone. Meant for cosines.
+    Shapes: users (B, D), items (B, D), negatives (B, K, D).  Paper: SimpleX, arXiv 2109.12613
+    """
+    own = score(users, items, pairs=True)
+    others = score(users.unsqueeze(1), negatives, pairs=True)
+    return (1.0 - own).mean() + recipe.negative_weight * F.relu(others - recipe.margin).mean()

@@ -11,12 +11,12 @@ class Recipe:
 
     loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains
     on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled
-    items (shared by a batch in softmax, per pair in bpr and bce). in_batch: the other items of a batch are
+    items (shared by a batch in softmax, per pair in the others). in_batch: the other items of a batch are
     negatives too (softmax). correction: exponent β of what is taken off the scores for popularity in
-    training (softmax; see `losses.correction`). lr: of Adam. l2: weight of the mean squared norm of the
-    layer-0 rows in a batch. dropout: of messages. epochs: at most so many. patience: validations without
-    gain before stopping. validate_every: epochs between them. autocast: dense products of the layers in
-    bfloat16.
+    training (softmax; see `losses.correction`). margin, negative_weight: of the ccl loss. lr: of Adam. l2:
+    weight of the mean squared norm of the layer-0 rows in a batch. dropout: of messages. epochs: at most so
+    many. patience: validations without gain before stopping. validate_every: epochs between them. autocast:
+    dense products of the layers in bfloat16.
     """
 
     loss: str = "softmax"
@@ -25,6 +25,8 @@ class Recipe:
     negatives: int = 0
     in_batch: bool = True
     correction: float = 0.0
+    margin: float = 0.9
+    negative_weight: float = 150.0
     lr: float = 3e-3
     l2: float = 0.0
     dropout: float = 0.0

@@ -48,7 +48,17 @@ def bce(s, batch, recipe):
     return total / len(batch.users)
 
 
-NAIVE = {"softmax": softmax, "bpr": bpr, "bce": bce}
+def ccl(s, batch, recipe):
+    total = 0.0
+    for u, i, row in zip(*batch, strict=True):
+        total += 1 - s(u, i)
+        total += (
+            recipe.negative_weight * sum(max(s(u, j) - recipe.margin, 0 * s(u, j)) for j in row) / len(row)
+        )
+    return total / len(batch.users)
+
+
+NAIVE = {"softmax": softmax, "bpr": bpr, "bce": bce, "ccl": ccl}
 
 CASES = {
     "in-batch": (Recipe(), torch.zeros(0, dtype=torch.long)),
@@ -56,6 +66,7 @@ CASES = {
     "shared alone": (Recipe(in_batch=False), SHARED),
     "bpr": (Recipe(loss="bpr"), EACH),
     "bce": (Recipe(loss="bce"), EACH),
+    "ccl": (Recipe(loss="ccl", margin=-0.1, negative_weight=2.0), EACH),
 }
 
 
