@@ -74,9 +74,8 @@ def seconds_of(run: Path) -> None:
     data = load_data(config).without("test")
     graph = graph_of(data, ["train"], config.ops.backend, torch.device("cpu"))
     lightgcn = space_of(load_space("lightgcn"))
-    fitted = train_model(config, data, lightgcn, recipe_of(config), config.seed, graph, torch.device("cpu"))[
-        1
-    ]
+    device = torch.device("cpu")
+    _, fitted = train_model(config, data, lightgcn, recipe_of(config), config.seed, graph, device)
     epochs = {"epochs": fitted.epochs, "best_epoch": fitted.best_epoch, "most_epochs": config.training.epochs}
     measure.row("search_seconds", [searched], "s", search_epochs=config.search.epochs)
     measure.row("lightgcn_seconds", [fitted.seconds], "s", **epochs)

@@ -2,7 +2,7 @@
 
     python benchmarks/readers.py [--lines 50000000] [--quick] [--check]
 
-A csv of user, item, rating and time is written into a temporary folder first (25 bytes a row), with a million
+A csv of user, item, rating and time is written into a temporary folder first (28 bytes a row), with a million
 users and half a million items of text ids; so it takes no data of its own.
 """
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = (
-    ("ops.py",),
-    ("supernet.py",),
-    ("train.py",),
+    ("ops.py", "--repeats", "5"),
+    ("supernet.py", "--repeats", "5"),
+    ("train.py", "--repeats", "5"),
     ("train.py", "--quality"),
-    ("evaluate.py",),
+    ("evaluate.py", "--repeats", "5"),
     ("readers.py",),
     ("memory.py",),
 )
@@ -83,7 +83,9 @@ def tables(rows: list[dict]) -> str:
         "",
         f"Written by `python benchmarks/report.py` on {date.today()} on {first['processor']}, "
         f"{first['threads']} threads, torch {first['torch']}, on Gowalla, dim 64, float32. Ratios are of "
-        "cases that took turns in one run; the range is the smallest and the largest of the repeats.",
+        "cases that took turns in one run; the range is the smallest and the largest of the repeats. The rows "
+        "are of",
+        ", ".join(f"`benchmarks/{' '.join(run)}`" for run in RUNS) + ", each with `--data FOLDER`.",
         "",
         "| | measured | range | aim |",
         "| --- | ---: | ---: | ---: |",

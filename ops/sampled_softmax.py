@@ -138,7 +138,8 @@ class _SampledSoftmax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         if torch.is_grad_enabled():  # create_graph
-            queries, positives, keys = ctx.saved_tensors
+            # views of their own: one tensor may stand in two places
+            queries, positives, keys = (t.view_as(t) for t in ctx.saved_tensors)
             loss = plain_sampled_softmax(queries, positives, keys, ctx.same, ctx.temperature, ctx.offsets)
             found = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
         else:

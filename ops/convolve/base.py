@@ -99,8 +99,9 @@ class _Dense(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, m, a, b, c = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph
-            out = plain_terms(Terms(a, b, c), x, m)
-            return torch.autograd.grad(out, (x, m, a, b, c), grad, create_graph=True)
+            apart = [t.view_as(t) for t in (x, m, a, b, c)]  # one tensor may stand in two places
+            out = plain_terms(Terms(*apart[2:]), *apart[:2])
+            return torch.autograd.grad(out, apart, grad, create_graph=True)
         dim = x.shape[1]
         across = torch.cat([a.t(), b.t(), c.t()], dim=1)
         grad_x, grad_m, grad_stacked = torch.empty_like(x), torch.empty_like(m), x.new_zeros(3 * dim, dim)

@@ -209,12 +209,10 @@ class Recommender(nn.Module):
         if user is None or item is None or not isinstance(readout, LayerWeights):
             return None
         steps = [Step(u, i) for u, i in zip(user, item, strict=True)]
-        few = rows is not None and not any(crowded(rows[side], len(x[side])) for side in SIDES)
-        wanted = (rows[USER], rows[ITEM]) if rows is not None and few else None
-        found = propagate(x[USER], x[ITEM], steps, readout.weights(), wanted)
-        return Vectors(
-            *(found if few else (_rows(z, rows, side) for z, side in zip(found, SIDES, strict=True)))
-        )
+        if rows is None or any(crowded(rows[side], len(x[side])) for side in SIDES):
+            whole = propagate(x[USER], x[ITEM], steps, readout.weights())
+            return Vectors(*(_rows(z, rows, side) for z, side in zip(whole, SIDES, strict=True)))
+        return Vectors(*propagate(x[USER], x[ITEM], steps, readout.weights(), (rows[USER], rows[ITEM])))
 
     def _plan(self, graph: Graph, weights: Weights, side: str, dtype: torch.dtype) -> list[Operator] | None:
         """The operator of each layer at one side, where all are weight-free and fixed."""

@@ -12,9 +12,9 @@ from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained, fixed, random_designs, tuned
+from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.results import Result, judge, write_results
-from supernet.pipeline.search import require_run
-from supernet.pipeline.stages import GENOTYPE, load_data
+from supernet.pipeline.stages import load_data
 from supernet.report.board import Board
 from supernet.report.progress import bar
 from supernet.runtime import InputError, atomic_path, open_log, set_up, write_text

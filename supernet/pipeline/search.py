@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,13 @@ from torch import Tensor
 
 from supernet.config import TrainConfig, arguments, load_space
 from supernet.data.dataset import Dataset
+from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.stages import (
-    CHECKPOINT,
-    GENOTYPE,
     describe,
     graph_of,
     load_data,
     make_model,
     recipe_of,
-    require_folder,
     space_of,
     train_model,
     validator,
@@ -31,7 +28,7 @@ from supernet.pipeline.stages import (
 from supernet.report.board import Board
 from supernet.report.figures import genotype_figure, mixture_figure, save_figure
 from supernet.report.progress import Bar, bar
-from supernet.runtime import InputError, atomic_path, open_log, set_up, versions, write_json, write_text
+from supernet.runtime import InputError, open_log, set_up, versions, write_json, write_text
 from supernet.search.loop import Search
 from supernet.search.record import SearchEpoch
 from supernet.search.selection import SELECTIONS, Trials, known_designs
@@ -81,48 +78,6 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
     )
     return folder
-
-
-def new_folder(wanted: str | None) -> Path:
-    """A fresh run folder: the wanted one, or runs/<date>-<time>. Errors: InputError where it is not empty."""
-    if wanted is not None:
-        folder = Path(wanted)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"run={folder}: it is not empty; choose another, or go on with resume={folder}")
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    stem = Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
-    for suffix in range(1000):
-        folder = stem if suffix == 0 else stem.with_name(f"{stem.name}-{suffix}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise InputError(f"{stem}: a thousand runs started in this second; give run=<folder>")
-
-
-def save_checkpoint(search: Search, path: Path) -> None:
-    """Everything that the rest of the search depends on, atomically."""
-    with atomic_path(path) as temporary:
-        torch.save(search.state_dict(), temporary)
-
-
-def load_checkpoint(search: Search, path: Path, log: logging.Logger) -> None:
-    """Bring `search` to where the checkpoint was taken; a run that had none yet starts anew.
-
-    Errors: InputError where the file is damaged or belongs to another search.
-    """
-    if not path.is_file():
-        log.info("%s: the run had written no checkpoint yet; it starts anew", path)
-        return
-    try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
-        search.load_state_dict(state)
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot go on from this checkpoint: {reason}; start a new run") from error
-    log.info("going on at epoch %d, step %d", search.epoch + 1, search.step)
 
 
 def _watched(
@@ -245,9 +200,3 @@ def _genotype(
         mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
         seed=config.seed,
     )
-
-
-def require_run(folder: Path) -> None:
-    """Errors: InputError where `folder` is not a finished run."""
-    require_folder(folder, "config.yaml", "give the run folder that train.py printed")
-    require_folder(folder, GENOTYPE, f"the search has not ended; go on with train.py resume={folder}")

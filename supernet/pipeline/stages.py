@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -23,7 +22,6 @@ from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
 
-GENOTYPE, CHECKPOINT, CONFIG = "genotype.json", "checkpoint.pt", "config.yaml"
 FILTERS = ("min_rating", "min_user", "min_item")
 
 
@@ -129,9 +127,3 @@ def describe(data: Dataset) -> list[str]:
     """The data in a few lines for the log: sizes of all parts, and every counted decision."""
     sizes = ", ".join(f"{part} {data.parts[part].users.numel():,}" for part in PARTS)
     return [f"{data.name}: {data.n_users:,} users × {data.n_items:,} items; pairs: {sizes}", *data.notes]
-
-
-def require_folder(folder: Path, file: str, remedy: str) -> None:
-    """Errors: InputError where `folder` does not hold `file`."""
-    if not (folder / file).is_file():
-        raise InputError(f"{folder / file}: no such file; {remedy}")

@@ -160,6 +160,13 @@ def softmax_loss(
     return (torch.logaddexp(own, others) - own).mean()
 
 
+def _pair_scores(
+    score: Callable[..., Tensor], users: Tensor, items: Tensor, negatives: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Scores of the observed item (B,) and of the sampled ones (B, K) of each pair."""
+    return score(users, items, pairs=True), score(users.unsqueeze(1), negatives, pairs=True)
+
+
 @LOSSES.register("bpr")
 def bpr_loss(
     score: Callable[..., Tensor],
@@ -174,8 +181,8 @@ def bpr_loss(
 
     Shapes: users (B, D), items (B, D), negatives (B, K, D).  Paper: arXiv 1205.2618
     """
-    own = score(users, items, pairs=True).unsqueeze(1)
-    return -F.logsigmoid(own - score(users.unsqueeze(1), negatives, pairs=True)).mean()
+    own, others = _pair_scores(score, users, items, negatives)
+    return -F.logsigmoid(own.unsqueeze(1) - others).mean()
 
 
 @LOSSES.register("bce")
@@ -193,8 +200,7 @@ def bce_loss(
 
     Shapes: users (B, D), items (B, D), negatives (B, K, D).  Paper: arXiv 1708.05031
     """
-    own = score(users, items, pairs=True)
-    others = score(users.unsqueeze(1), negatives, pairs=True)
+    own, others = _pair_scores(score, users, items, negatives)
     return -F.logsigmoid(own).mean() - F.logsigmoid(-others).mean()
 
 
@@ -214,6 +220,5 @@ def cosine_contrastive_loss(
     w is recipe.negative_weight, m recipe.margin: a negative below it is left alone. Meant for cosines.
     Shapes: users (B, D), items (B, D), negatives (B, K, D).  Paper: SimpleX, arXiv 2109.12613
     """
-    own = score(users, items, pairs=True)
-    others = score(users.unsqueeze(1), negatives, pairs=True)
+    own, others = _pair_scores(score, users, items, negatives)
     return (1.0 - own).mean() + recipe.negative_weight * F.relu(others - recipe.margin).mean()

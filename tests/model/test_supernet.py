@@ -9,7 +9,7 @@ from ops.mixture import calibrating
 from supernet.data.dataset import Pairs
 from supernet.data.graph import build_graph
 from supernet.data.sampling import Batch
-from supernet.model.recommender import Dropout
+from supernet.model.recommender import Dropout, crowded
 from supernet.search.relaxations import mix, partial, paths
 from supernet.training.losses import step_loss
 from supernet.training.recipe import Recipe
@@ -187,28 +187,40 @@ def test_dropout_keeps_the_mean_and_is_drawn_from_its_generator(graph, tools, sp
     assert not torch.allclose(drop[0], drop[2])
 
 
-ROWS = {"user": torch.tensor([0, 2, 6]), "item": torch.tensor([1, 4, 5])}
+def rows_of(users, items):
+    return {"user": torch.tensor(users), "item": torch.tensor(items)}
 
 
-def assert_rows(model, graph, weights):
-    whole, some = model(graph, weights), model(graph, weights, rows=ROWS)
-    for side, a, b in zip(ROWS, whole, some, strict=True):
-        torch.testing.assert_close(b, a[ROWS[side]])
+SUBSETS = {"few": rows_of([0, 2, 6], [1, 4, 5]), "most": rows_of([0, 1, 2, 4, 6], [0, 1, 2, 4, 5])}
+
+
+@pytest.fixture(params=list(SUBSETS))
+def rows(request, graph):
+    """Few nodes have relations of their own; of most, the whole is computed."""
+    found = SUBSETS[request.param]
+    assert {crowded(r, graph.nodes[side]) for side, r in found.items()} == {request.param == "most"}
+    return found
+
+
+def assert_rows(model, graph, weights, rows):
+    whole, some = model(graph, weights), model(graph, weights, rows=rows)
+    for side, a, b in zip(rows, whole, some, strict=True):
+        torch.testing.assert_close(b, a[rows[side]])
     parameters = [q for q in model.parameters() if q.requires_grad]
-    chosen = [v[ROWS[side]] for side, v in zip(ROWS, whole, strict=True)]
+    chosen = [v[rows[side]] for side, v in zip(rows, whole, strict=True)]
     sums = [sum(v.square().sum() for v in vectors) for vectors in (chosen, some)]
     gradients = [torch.autograd.grad(x, parameters, allow_unused=True, materialize_grads=True) for x in sums]
     for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-5)
 
 
-def test_some_rows_are_rows_of_the_whole_in_value_and_gradient(tools, space, graph):
-    assert_rows(tools.model_of(space, graph), graph, tools.inside(space))
+def test_some_rows_are_rows_of_the_whole_in_value_and_gradient(tools, space, graph, rows):
+    assert_rows(tools.model_of(space, graph), graph, tools.inside(space), rows)
 
 
-def test_some_rows_of_every_preset_are_rows_of_the_whole(tools, space, graph, preset):
+def test_some_rows_of_every_preset_are_rows_of_the_whole(tools, space, graph, preset, rows):
     fixed = space.fixed(tools.choices(space, preset))
-    assert_rows(tools.model_of(fixed, graph), graph, {})
+    assert_rows(tools.model_of(fixed, graph), graph, {}, rows)
 
 
 def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(tools, space, graph, monkeypatch):

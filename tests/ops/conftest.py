@@ -112,6 +112,31 @@ def gradients(out, leaves, cotangent):
     )
 
 
+@pytest.fixture
+def assert_same_twice():
+    """Checks gradients that can be differentiated, and the gradients of those."""
+
+    def check(actual, expected, leaves):
+        found = [derivatives(out, leaves) for out in (actual, expected)]
+        for order, (got, wanted) in enumerate(zip(*found, strict=True), start=1):
+            for k, (a, b) in enumerate(zip(got, wanted, strict=True)):
+                torch.testing.assert_close(
+                    a, b, msg=lambda text, k=k, n=order: f"order {n}, leaf {k}: {text}"
+                )
+
+    return check
+
+
+def derivatives(out, leaves):
+    """Of the sum of squares to each leaf; and of the sum of the squares of these."""
+    options = {"allow_unused": True, "materialize_grads": True}
+    if not out.requires_grad:
+        return [[torch.zeros_like(leaf) for leaf in leaves]] * 2
+    first = torch.autograd.grad(out.square().sum(), leaves, create_graph=True, **options)
+    total = sum((k + 1) * g.square().sum() for k, g in enumerate(first))
+    return first, gradients(total, leaves, torch.ones_like(total))
+
+
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """What runs by blocks of rows runs by several."""

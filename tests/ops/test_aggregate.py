@@ -53,6 +53,18 @@ def test_is_the_dense_formula(name, relation, dense, leaf, initialised, assert_s
     assert_same(module(source, target, relation), expected, [source, target, *weights.values()])
 
 
+@pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
+@pytest.mark.parametrize("name", [name for name in AGGREGATORS if name != "none"])
+def test_is_the_dense_formula_in_second_derivatives(
+    name, relation, dense, leaf, initialised, assert_same_twice
+):
+    module = initialised(AGGREGATORS[name](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    weights = dict(module.named_parameters())
+    expected = REFERENCE[name](dense, source, target, weights)
+    assert_same_twice(module(source, target, relation), expected, [source, target, *weights.values()])
+
+
 @pytest.mark.parametrize("name", list(AGGREGATORS))
 def test_relabelling_nodes_relabels_the_output(name, graph, backend, relation, leaf, initialised):
     module = initialised(AGGREGATORS[name](DIM))

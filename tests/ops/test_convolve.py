@@ -28,6 +28,16 @@ def test_is_the_dense_formula(name, leaf, initialised, assert_same):
     assert_same(module(target, message), expected, [target, message, *weights.values()])
 
 
+@pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
+@pytest.mark.parametrize("name", list(CONVOLUTIONS))
+def test_is_the_dense_formula_in_second_derivatives(name, leaf, initialised, assert_same_twice):
+    module = initialised(CONVOLUTIONS[name](DIM))
+    target, message = leaf(N, DIM), leaf(N, DIM)
+    weights = dict(module.named_parameters())
+    expected = REFERENCE[name](target, message, weights)
+    assert_same_twice(module(target, message), expected, [target, message, *weights.values()])
+
+
 @pytest.mark.parametrize("name", list(CONVOLUTIONS))
 def test_relabelling_nodes_relabels_the_output(name, leaf, initialised):
     module = initialised(CONVOLUTIONS[name](DIM))

@@ -95,3 +95,13 @@ def test_same_cells_are_all_cells_of_one_id_by_ascending_rows(case):
 
 def test_nothing_is_the_same_among_other_ids():
     assert same_cells(torch.tensor([1, 2]), torch.tensor([3, 0, 4])).rows.numel() == 0
+
+
+def test_one_tensor_in_two_places_has_both_gradients(case, assert_same_twice):
+    """In-batch keys may be the positives themselves."""
+    (queries, positives, _), own, _ = case
+    same = same_cells(own, own)
+    found = sampled_softmax(queries, positives, positives, same, 0.3, 1.0)
+    assert_same_twice(
+        found, plain_sampled_softmax(queries, positives, positives, same, 0.3), [queries, positives]
+    )

@@ -13,7 +13,7 @@ from supernet.data.graph import build_graph
 from supernet.data.sampling import Batch
 from supernet.model.recommender import Vectors
 from supernet.training.fit import training_loss
-from supernet.training.losses import LOSSES, batch_loss, correction, draw_negatives
+from supernet.training.losses import LOSSES, batch_loss, correction, draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 
 USERS = torch.tensor([0, 1, 1, 3])
@@ -141,6 +141,18 @@ def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
         read = (vectors.user[USERS], vectors.item[ITEMS], vectors.item[negatives])
         plain = LOSSES["softmax"](cosine, *read, batch, recipe, offset)
         torch.testing.assert_close(batch_loss(model, vectors, batch, recipe, None, offset), plain)
+
+
+@pytest.mark.parametrize("in_batch", [True, False])
+def test_a_step_takes_the_correction_of_its_own_items(tiny, in_batch):
+    """What is computed for the batch's rows alone is what all vectors and all offsets give."""
+    recipe = Recipe(correction=0.7, in_batch=in_batch, negatives=3)
+    model, batch = tiny.model(), Batch(USERS, ITEMS, torch.tensor([8, 1, 9]))
+    actual = step_loss(model, tiny.graph, batch, recipe)
+    every = batch_loss(model, model(tiny.graph), batch, recipe, None, correction(tiny.graph, 0.7))
+    torch.testing.assert_close(actual, every)
+    plain = step_loss(model, tiny.graph, batch, replace(recipe, correction=0.0))
+    assert abs(actual.item() - plain.item()) > 1e-3
 
 
 def test_no_correction_is_no_offset():
