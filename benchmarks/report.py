@@ -83,8 +83,8 @@ def tables(rows: list[dict]) -> str:
         "",
         f"Written by `python benchmarks/report.py` on {date.today()} on {first['processor']}, "
         f"{first['threads']} threads, torch {first['torch']}, on Gowalla, dim 64, float32. Ratios are of "
-        "cases that took turns in one run; the range is the smallest and the largest of the repeats. The rows "
-        "are of",
+        "cases that took turns in one run; the range is the smallest and the largest of the repeats. The "
+        "rows are of",
         ", ".join(f"`benchmarks/{' '.join(run)}`" for run in RUNS) + ", each with `--data FOLDER`.",
         "",
         "| | measured | range | aim |",
