@@ -22,11 +22,12 @@ class EdgeWeights(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Where a relation of some rows comes from: the whole relation, and the edges of it that it holds,
-    (E_part,)."""
+    """Where a relation of some rows comes from: the whole relation, the edges of it that it holds, (E_part,),
+    and the rows, (R,)."""
 
     whole: Relation
     edges: Tensor
+    rows: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +129,7 @@ class Relation:
         inverse[perm] = torch.arange(row.numel(), device=row.device)
         return Relation(
             ptr, index, row, ptr_t, row.index_select(0, perm), perm, inverse,
-            self.backend, {}, Part(self, edges),
+            self.backend, {}, Part(self, edges, rows),
         )  # fmt: skip
 
     def target_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:

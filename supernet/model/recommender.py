@@ -71,14 +71,20 @@ class Layer(nn.Module):
         self.activation = ActivationMixture(candidates[self.activation_slot], dim)
 
     def forward(
-        self, x: Mapping[str, Tensor], graph: Graph, weights: Weights, rows: Tensor | None = None
+        self,
+        x: Mapping[str, Tensor],
+        initial: Tensor,
+        graph: Graph,
+        weights: Weights,
+        rows: Tensor | None = None,
     ) -> Tensor:
-        """The layer's output for its side; of the nodes `rows` alone, where given, (R, D)."""
+        """The layer's output for its side; of the nodes `rows` alone, where given, (R, D). initial: the
+        features of the same nodes."""
         target = x[self.side] if rows is None else x[self.side].index_select(0, rows)
         with torch.autocast(target.device.type, enabled=False):  # sparse products stay in float32
             messages = [self._message(x, target, link, weights, rows) for link in graph.into(self.side)]
         message = messages[0] if len(messages) == 1 else torch.stack(messages).sum(dim=0)
-        out = self.convolve(target, message, weights.get(self.convolve_slot))
+        out = self.convolve(target, message, initial, weights.get(self.convolve_slot))
         return cast(Tensor, self.activation(out, weights.get(self.activation_slot)))
 
     def _message(
@@ -178,12 +184,13 @@ class Recommender(nn.Module):
         polynomial = None if dropout is not None else self._polynomial(x, graph, weights, rows)
         if polynomial is not None:
             return polynomial
-        history = {side: [_rows(x[side], rows, side)] for side in SIDES}
+        features, wanted = x, {side: _rows(x[side], rows, side) for side in SIDES}
+        history = {side: [wanted[side]] for side in SIDES}
         for number, layer in enumerate(self.layers, start=1):
             chosen = rows if number == len(self.layers) else None
-            sides = cast(nn.ModuleDict, layer)
+            initial, sides = features if chosen is None else wanted, cast(nn.ModuleDict, layer)
             x = {
-                side: sides[side](x, graph, weights, None if chosen is None else chosen[side])
+                side: sides[side](x, initial[side], graph, weights, None if chosen is None else chosen[side])
                 for side in SIDES
             }
             if dropout is not None:

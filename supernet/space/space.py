@@ -89,7 +89,8 @@ class SearchSpace:
         unknown = [name for name in self.slots if name not in found]
         if unknown:
             raise InputError(f"space.slots: no slot {unknown[0]!r}; the slots are: {', '.join(found)}")
-        return found | {name: tuple(names) for name, names in self.slots.items()}
+        found |= {name: tuple(names) for name, names in self.slots.items()}
+        return {slot: tuple(_spelled(slot, name) for name in names) for slot, names in found.items()}
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """The slots that are still open: those with more than one candidate."""
@@ -133,6 +134,14 @@ def slot_kind(slot: str) -> str:
     raise InputError(f"no slot {slot!r}")
 
 
+def _spelled(slot: str, name: str) -> str:
+    """The one spelling of a candidate; what no registry knows stays as it is, for the check."""
+    try:
+        return KINDS[slot_kind(slot)].spelled(name)
+    except LookupError:
+        return name
+
+
 def digest(value: object) -> str:
     """The first twelve hexadecimal digits of the SHA-256 of canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -147,5 +156,9 @@ def _check(slot: str, names: Sequence[str]) -> None:
         if name not in registry:
             known = ", ".join(registry)
             raise InputError(f"space: slot {slot} has an unknown candidate {name!r}; choose from: {known}")
+        try:
+            registry[name]
+        except LookupError as error:
+            raise InputError(f"space: slot {slot}: {error.args[0]}") from None
     if len(set(names)) < len(names):
         raise InputError(f"space: slot {slot} names a candidate twice: {', '.join(names)}")
