@@ -22,10 +22,12 @@ from supernet.runtime import InputError
 from supernet.space import Genotype, SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
-from supernet.training.tuning import Tuned, TuningSettings, check_space, tune
+from supernet.training.tuning import Shifts, Tuned, TuningSettings, check_space, tune
 
 KNOWN = ("train", "alpha", "valid")
 DERIVED = "derived"
+REFINED = (DERIVED, "lightgcn_pp")
+"""Models whose numbers are tuned with their recipes: the searched one, and the one published so."""
 
 
 @dataclass(frozen=True)
@@ -114,27 +116,29 @@ class Bench:
 def tuned(
     bench: Bench, name: str, space: SearchSpace, journal: Path, seed: int, log: logging.Logger
 ) -> Contender:
-    """A contender with its own tuned recipe."""
+    """A contender with its own tuned recipe; the derived model's numbers are refined with it."""
     settings = TuningSettings(**arguments(bench.derive.tuning))
     check_space(settings.space, settings.sampler)
+    settings = settings.of(space.scalars() if name in REFINED else ())
     recipe = recipe_of(bench.run)
     if settings.trials == 0:
         return Contender(name, space, recipe, "the run's recipe, untuned")
     study = f"{name}-{space.fingerprint()}-{settings.sampler}-{_conditions(bench, recipe, settings, seed)}"
     with bar(f"tuning {name}", total=settings.trials) as progress:
 
-        def objective(candidate: Recipe, watch: Watch) -> Fit:
-            fitted = bench.train(space, candidate, seed, watch)[1]
+        def objective(candidate: Recipe, shifts: Shifts, watch: Watch) -> Fit:
+            fitted = bench.train(space.shifted(shifts), candidate, seed, watch)[1]
             progress.advance()
             return fitted
 
         best = tune(objective, recipe, settings, study, journal, seed)
-    trials, values = best.finished + best.pruned, {key: getattr(best.recipe, key) for key in settings.space}
+    trials = best.finished + best.pruned
+    values = {key: getattr(best.recipe, key, best.shifts.get(key)) for key in settings.space}
     log.info(
         "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
     )
     note = f"tuned: {trials} {settings.sampler} trials"
-    return Contender(name, space, best.recipe, note, best)
+    return Contender(name, space.shifted(best.shifts), best.recipe, note, best)
 
 
 def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,13 @@ class Genotype:
             slots={slot: (name,) for slot, name in self.choices.items()},
             **values,
         )
+
+    def refined(self, choices: Mapping[str, str]) -> Genotype:
+        """The genotype with other choices in the same frame, this one its parent; itself where they are its
+        own."""
+        if dict(choices) == dict(self.choices):
+            return self
+        return replace(self, choices=dict(choices), parent=self.hash)
 
     def canonical(self) -> dict[str, str]:
         """Both sides written out; choices that cannot matter are set to one value.

@@ -15,7 +15,7 @@ from ops.activation import ACTIVATIONS
 from ops.aggregate import AGGREGATORS
 from ops.convolve import CONVOLUTIONS
 from ops.readout import READOUTS
-from ops.registry import Registry
+from ops.registry import Registry, plain_name, written
 from ops.score import SCORES
 from supernet.data.graph import INTERACTIONS, SIDES
 from supernet.features import FEATURES
@@ -111,6 +111,24 @@ class SearchSpace:
             **values,
         )
 
+    def scalars(self) -> tuple[str, ...]:
+        """The numbers of the chosen candidates that tuning may refine, as "sym.left"; whole ones are left
+        out."""
+        found: dict[str, None] = {}
+        for slot, names in self.candidates().items():
+            registry = KINDS[slot_kind(slot)]
+            for name in names:
+                numbers = (key for key, scalar in registry.bounds(name).items() if not scalar.whole)
+                found |= dict.fromkeys(f"{plain_name(name)}.{key}" for key in numbers)
+        return tuple(found)
+
+    def shifted(self, shifts: Mapping[str, float]) -> SearchSpace:
+        """The design with these added to its numbers, wherever they occur: {"sym.left": -0.05}; kept within
+        bounds."""
+        return self.fixed(
+            {slot: _shifted(slot, names[0], shifts) for slot, names in self.candidates().items()}
+        )
+
     def sample(self, generator: torch.Generator) -> dict[str, str]:
         """A design drawn uniformly: one candidate for each slot."""
         draw = {
@@ -132,6 +150,27 @@ def slot_kind(slot: str) -> str:
         if kind in slot.split("/"):
             return kind
     raise InputError(f"no slot {slot!r}")
+
+
+def check_scalar(key: str) -> None:
+    """Errors: InputError where "sym.left" names no number of any candidate."""
+    known = {
+        f"{name}.{scalar}": bounds
+        for registry in KINDS.values()
+        for name in registry
+        for scalar, bounds in registry.bounds(name).items()
+    }
+    choices = [name for name, bounds in known.items() if not bounds.whole]
+    if key not in choices:
+        raise InputError(f"no candidate has a number {key!r}; choose from: {', '.join(choices)}")
+
+
+def _shifted(slot: str, name: str, shifts: Mapping[str, float]) -> str:
+    registry, plain = KINDS[slot_kind(slot)], plain_name(name)
+    bounds, values = registry.bounds(name), registry.scalars(name)
+    moved = {key: value + shifts.get(f"{plain}.{key}", 0.0) for key, value in values.items()}
+    kept = {key: min(max(value, bounds[key].low), bounds[key].high) for key, value in moved.items()}
+    return registry.spelled(written(plain, kept)) if kept else name
 
 
 def _spelled(slot: str, name: str) -> str:

@@ -27,6 +27,7 @@ PRESETS = {  # aggregate, convolve, activation, readout
     "gat": ("attention", "gcn", "elu", "last"),
     "ngcf": ("sym", "ngcf", "leaky_relu", "concat"),
     "gin": ("sum", "gin", "relu", "last"),
+    "lightgcn_pp": ("unit", "light", "identity", "layer0"),
     "mf": ("none", "skip", "identity", "last"),
 }
 

@@ -123,3 +123,44 @@ def test_the_fingerprint_sees_order_layers_and_ties_but_not_spelling():
 def test_mistakes_are_named(change, message):
     with pytest.raises(InputError, match=message):
         replace(SPACE, **change)
+
+
+def design(**values):
+    plain = {"layers": 2, "aggregate": ("sym",), "convolve": ("light",), "activation": ("identity",)}
+    return SearchSpace(**plain | {"readout": ("mean",), "tie_sides": True} | values)
+
+
+def test_candidates_are_spelled_in_one_way():
+    space = design(aggregate=("sym", "sym(.40, 0.6)"), readout=("layer0( .2 )",))
+    assert space.candidates()["layer1/interactions/aggregate"] == ("sym", "sym(0.4,0.6)")
+    assert space.candidates()["readout"] == ("layer0",)
+    with pytest.raises(InputError, match="names a candidate twice"):
+        design(aggregate=("sym", "sym(.5,.5)"))
+
+
+def test_numbers_that_a_candidate_does_not_take_name_the_slot():
+    message = (
+        r"space: slot layer1/interactions/aggregate: aggregator 'sym\(2,0\)': left of sym\(left, right\)"
+    )
+    with pytest.raises(InputError, match=message):
+        design(aggregate=("sym(2,0)",))
+
+
+def test_the_numbers_of_a_design_are_those_of_its_candidates():
+    assert design(readout=("layer0(0.3)",)).scalars() == ("sym.left", "sym.right", "layer0.share")
+    assert design(aggregate=("svd",)).scalars() == ()
+
+
+def test_shifts_move_every_slot_from_where_it_is():
+    slots = {"layer2/interactions/aggregate": ("sym(0.4,0.7)",)}
+    moved = design(slots=slots, readout=("layer0",)).shifted({"sym.left": 0.05, "layer0.share": -0.5})
+    found = {slot: names[0] for slot, names in moved.candidates().items()}
+    assert found["layer1/interactions/aggregate"] == "sym(0.55,0.5)"
+    assert found["layer2/interactions/aggregate"] == "sym(0.45,0.7)"
+    assert found["readout"] == "layer0(0)"
+    assert found["layer1/convolve"] == "light"
+
+
+def test_no_shift_leaves_a_design_as_it_is():
+    space = design(aggregate=("sym(0.4,0.7)",), readout=("layer0",))
+    assert space.shifted({}).candidates() == space.candidates()
