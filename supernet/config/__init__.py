@@ -9,11 +9,12 @@ from supernet.config.load import (
     load_train_config,
     typed,
 )
-from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig, register_schemas
+from supernet.config.schemas import SCHEMAS, DeriveConfig, GraphConfig, TrainConfig, register_schemas
 
 __all__ = [
     "SCHEMAS",
     "DeriveConfig",
+    "GraphConfig",
     "TrainConfig",
     "absolute_paths",
     "arguments",

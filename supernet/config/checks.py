@@ -21,6 +21,7 @@ from supernet.training.losses import LOSSES
 
 POSITIVE = {
     "model": ("dim",),
+    "graph": ("neighbours",),
     "loss": ("temperature",),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
     "search": (
@@ -36,6 +37,7 @@ POSITIVE = {
     "eval": ("memory_mib",),
 }
 NOT_NEGATIVE = {
+    "graph": ("shrinkage",),
     "loss": ("negatives", "correction", "negative_weight"),
     "training": ("l2",),
     "search": ("warmup", "checkpoint_every"),

@@ -130,6 +130,8 @@ class SpaceConfig:
     readout: list[str] = MISSING
     score: list[str] = field(default_factory=lambda: ["dot"])
     slots: dict[str, list[str]] = field(default_factory=dict)
+    relations: list[str] = field(default_factory=lambda: ["interactions"])  # and cooccurrence
+    aggregate_of: dict[str, list[str]] = field(default_factory=dict)  # relation → its own aggregators
 
 
 @dataclass
@@ -178,6 +180,14 @@ class ModelConfig:
 
 
 @dataclass
+class GraphConfig:
+    """How the relations beside the interactions are built, where space.relations names them."""
+
+    neighbours: int = 20  # items that each item receives from in cooccurrence
+    shrinkage: float = 10.0  # of its shrunk cosine: takes similarity off items with few users
+
+
+@dataclass
 class OpsConfig:
     """Kernels."""
 
@@ -202,6 +212,7 @@ class TrainConfig:
     run: str | None = None  # folder of the run; null: runs/<date>-<time>
     resume: str | None = None  # folder of a stopped run to go on with; nothing else is then given
     model: ModelConfig = field(default_factory=ModelConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     data: Any = MISSING

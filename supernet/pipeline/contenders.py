@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from supernet.config import DeriveConfig, TrainConfig, arguments, load_space
 from supernet.data.dataset import Dataset
+from supernet.data.graph import Graph
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
@@ -57,23 +58,34 @@ class Trained:
 
 @dataclass(frozen=True)
 class Bench:
-    """What all contenders share: data without its test part, configs, device."""
+    """What all contenders share: data without its test part, configs, device, and the graphs once built."""
 
     data: Dataset
     run: TrainConfig
     derive: DeriveConfig
     device: torch.device
+    _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
+
+    def graph(self, space: SearchSpace, parts: tuple[str, ...]) -> Graph:
+        """The graph of `parts` with the relations of `space`, built at the first call."""
+        key = (space.relations, parts)
+        if key not in self._graphs:
+            backend = self.derive.ops.backend
+            self._graphs[key] = graph_of(
+                self.data, parts, backend, self.device, space.relations, self.run.graph
+            )
+        return self._graphs[key]
 
     def train(
         self, space: SearchSpace, recipe: Recipe, seed: int, watch: Watch | None = None
     ) -> tuple[Recommender, Fit]:
         """Train on train, stop by valid."""
-        graph = graph_of(self.data, ["train"], self.derive.ops.backend, self.device)
+        graph = self.graph(space, ("train",))
         return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch)
 
     def refit(self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int) -> Recommender:
         """Train anew on train + alpha + valid for the chosen number of epochs."""
-        graph = graph_of(self.data, KNOWN, self.derive.ops.backend, self.device)
+        graph = self.graph(space, KNOWN)
         model = make_model(space, graph, self.run.model.dim, seed, self.device)
         local = self.data.to(self.device)
         generator = torch.Generator().manual_seed(seed)
@@ -91,7 +103,7 @@ class Bench:
             if self.derive.refit:
                 model, parts = self.refit(contender.space, contender.recipe, seed, result.best_epoch), KNOWN
             with torch.no_grad():
-                vectors = model(graph_of(self.data, parts, self.derive.ops.backend, self.device))
+                vectors = model(self.graph(contender.space, parts))
             lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, self.run.eval.memory_mib)
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
@@ -152,6 +164,7 @@ def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: in
         run.eval.metric,
         run.eval.users,
         run.model,
+        run.graph,
         recipe,
         settings.space,
         seed,

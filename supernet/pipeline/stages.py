@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig, arguments
+from supernet.config import GraphConfig, TrainConfig, arguments
 from supernet.data.dataset import PARTS, Dataset
 from supernet.data.filters import clean
-from supernet.data.graph import Graph, build_graph
+from supernet.data.graph import INTERACTIONS, Graph, build_graph
 from supernet.data.readers import READERS
 from supernet.data.splits import split
 from supernet.evaluation.metrics import evaluate, sample_users
@@ -35,10 +35,19 @@ def load_data(config: TrainConfig) -> Dataset:
     )
 
 
-def graph_of(data: Dataset, parts: Sequence[str], backend: str, device: torch.device) -> Graph:
-    """The graph of the given parts; before the refit that is train alone."""
+def graph_of(
+    data: Dataset,
+    parts: Sequence[str],
+    backend: str,
+    device: torch.device,
+    relations: Sequence[str] = (INTERACTIONS,),
+    settings: GraphConfig | None = None,
+) -> Graph:
+    """The graph of the given parts, which before the refit are train alone, with the relations that a space
+    asks for."""
     try:
-        return build_graph(data.pairs(parts), data.n_users, data.n_items, backend).to(device)
+        pairs, options = data.pairs(parts), arguments(settings or GraphConfig())
+        return build_graph(pairs, data.n_users, data.n_items, backend, relations, **options).to(device)
     except ValueError as error:
         raise InputError(str(error)) from None
 

@@ -17,7 +17,7 @@ from ops.convolve import CONVOLUTIONS
 from ops.readout import READOUTS
 from ops.registry import Registry, plain_name, written
 from ops.score import SCORES
-from supernet.data.graph import INTERACTIONS, SIDES
+from supernet.data.graph import INTERACTIONS, RELATIONS, SIDES
 from supernet.features import FEATURES
 from supernet.runtime import InputError
 
@@ -38,16 +38,18 @@ class SearchSpace:
     design.
 
     layers: number of layers, L. tie_sides: users and items choose alike in every layer. slots: candidates of
-    single slots, by name, where they differ from those of their kind. relations: named relations, each with
-    its own aggregators.
+    single slots, by name, where they differ from those of their kind. relations: named relations
+    (`supernet.data.graph.RELATIONS`), each with its own aggregators at the sides it arrives at.
+    aggregate_of: relation → candidates of its aggregate slots, where they differ from `aggregate`. A relation
+    beside the interactions can be dropped: where `aggregate` is open, its slots have `none` too.
 
     Slot names, the same in YAML, genotype, TensorBoard and messages:
     `features/user`, `layer1/user/interactions/aggregate`, `layer1/user/convolve`, `layer1/user/activation`,
     `readout`, `score`; with tied sides `layer1/interactions/aggregate`, `layer1/convolve`,
     `layer1/activation`.
 
-    Errors: InputError for an unknown or repeated candidate, an empty slot, a slot that does not exist, no
-    layers.
+    Errors: InputError for an unknown or repeated candidate or relation, an empty slot, a slot that does not
+    exist, a side that no relation arrives at, no layers.
     """
 
     layers: int
@@ -60,10 +62,12 @@ class SearchSpace:
     tie_sides: bool = False
     relations: tuple[str, ...] = (INTERACTIONS,)
     slots: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    aggregate_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise InputError(f"space.layers must be at least 1, found {self.layers}")
+        _check_relations(self.relations, self.aggregate_of)
         for slot, names in self.candidates().items():
             _check(slot, names)
 
@@ -76,13 +80,24 @@ class SearchSpace:
         parts = [f"layer{layer}", "" if self.tie_sides else side, relation, kind]
         return "/".join(part for part in parts if part)
 
+    def relations_into(self, side: str) -> list[str]:
+        """The relations whose messages arrive at `side`."""
+        return [name for name in self.relations if side in RELATIONS[name]]
+
+    def aggregators(self, relation: str) -> tuple[str, ...]:
+        """The candidates of a relation's aggregate slots."""
+        if relation in self.aggregate_of:
+            return tuple(self.aggregate_of[relation])
+        droppable = relation != INTERACTIONS and len(self.aggregate) > 1 and "none" not in self.aggregate
+        return ("none", *self.aggregate) if droppable else self.aggregate
+
     def candidates(self) -> dict[str, tuple[str, ...]]:
         """All slots in order of computation, with their candidates."""
         found = {self.slot("features", side=side): self.features for side in SIDES}
         for layer in range(1, self.layers + 1):
             for side in SIDES:
-                for relation in self.relations:
-                    found[self.slot("aggregate", layer, side, relation)] = self.aggregate
+                for relation in self.relations_into(side):
+                    found[self.slot("aggregate", layer, side, relation)] = self.aggregators(relation)
                 found[self.slot("convolve", layer, side)] = self.convolve
                 found[self.slot("activation", layer, side)] = self.activation
         found |= {"readout": self.readout, "score": self.score}
@@ -181,10 +196,32 @@ def _spelled(slot: str, name: str) -> str:
         return name
 
 
+def slot_relation(slot: str) -> str:
+    """The relation of an aggregate slot: "layer1/item/cooccurrence/aggregate" → "cooccurrence"."""
+    return slot.split("/")[-2]
+
+
 def digest(value: object) -> str:
     """The first twelve hexadecimal digits of the SHA-256 of canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _check_relations(relations: Sequence[str], aggregate_of: Mapping[str, Sequence[str]]) -> None:
+    for name in relations:
+        if name not in RELATIONS:
+            raise InputError(f"space.relations: unknown name {name!r}; choose from: {', '.join(RELATIONS)}")
+    if len(set(relations)) < len(relations):
+        raise InputError(f"space.relations names a relation twice: {', '.join(relations)}")
+    for side in SIDES:
+        if not any(side in RELATIONS[name] for name in relations):
+            raise InputError(f"space.relations: nothing arrives at {side}s; add {INTERACTIONS}")
+    for name in aggregate_of:
+        if name not in relations:
+            raise InputError(
+                f"space.aggregate_of: the space has no relation {name!r}; its relations are: "
+                f"{', '.join(relations)}"
+            )
 
 
 def _check(slot: str, names: Sequence[str]) -> None:

@@ -39,6 +39,48 @@ def test_tied_sides_share_their_slots():
     assert tied.slot("convolve", 1, "user") == tied.slot("convolve", 1, "item")
 
 
+TWO = ("interactions", "cooccurrence")
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+def test_a_relation_has_slots_at_the_sides_it_arrives_at(tied):
+    space = replace(SPACE, layers=1, relations=TWO, tie_sides=tied)
+    layer = [slot for slot in space.candidates() if slot.endswith("aggregate")]
+    assert layer == (
+        ["layer1/interactions/aggregate", "layer1/cooccurrence/aggregate"]
+        if tied
+        else [
+            "layer1/user/interactions/aggregate",
+            "layer1/item/interactions/aggregate",
+            "layer1/item/cooccurrence/aggregate",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ("none", "sym", "mean")),  # a search may drop it
+        ({"aggregate": ("sum", "none")}, ("sum", "none")),
+        ({"aggregate": ("sym",)}, ("sym",)),  # a fixed design has what it names
+        ({"aggregate_of": {"cooccurrence": ["mean", "max"]}}, ("mean", "max")),
+        ({"slots": {"layer1/item/cooccurrence/aggregate": ["sum"]}}, ("sum",)),
+    ],
+)
+def test_candidates_of_another_relation(change, expected):
+    found = replace(SPACE, relations=TWO, **change).candidates()
+    assert found["layer1/item/cooccurrence/aggregate"] == expected
+    assert found["layer1/item/interactions/aggregate"] == change.get("aggregate", SPACE.aggregate)
+
+
+def test_fixing_keeps_the_relation():
+    space = replace(SPACE, relations=TWO, aggregate_of={"cooccurrence": ("max", "sum")})
+    choices = space.sample(torch.Generator().manual_seed(0))
+    fixed = space.fixed(choices)
+    assert {slot: names[0] for slot, names in fixed.candidates().items()} == choices
+    assert fixed.relations == TWO
+
+
 def test_size_counts_the_designs():
     assert SPACE.size() == (2 * 3) ** 4 * 2
     assert replace(SPACE, tie_sides=True).size() == (2 * 3) ** 2 * 2
@@ -118,6 +160,12 @@ def test_the_fingerprint_sees_order_layers_and_ties_but_not_spelling():
         ({"slots": {"layer3/user/convolve": ("gcn",)}}, "no slot 'layer3/user/convolve'; the slots are: "),
         ({"slots": {"layer1/convolve": ("gcn",)}}, "no slot 'layer1/convolve'"),  # the space is not tied
         ({"slots": {"score": ("dott",)}}, "slot score has an unknown candidate 'dott'; choose from: dot"),
+        ({"relations": ("interactions", "trust")}, "space.relations: unknown name .trust.; choose from: .*c"),
+        ({"relations": ("interactions",) * 2}, "space.relations names a relation twice: inter"),
+        ({"relations": ("cooccurrence",)}, "space.relations: nothing arrives at users; add inter"),
+        ({"relations": ()}, "space.relations: nothing arrives at users; add inter"),
+        ({"aggregate_of": {"cooccurrence": ("sum",)}}, "has no relation 'cooccurrence'; its relations are"),
+        ({"slots": {"layer1/user/cooccurrence/aggregate": ("sum",)}}, "no slot .layer1/user/cooccurrence"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(change, message):
