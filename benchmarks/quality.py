@@ -3,11 +3,11 @@
     python benchmarks/quality.py data=gowalla [protocol=strict|paper] [seeds=0,1,2,3,4] [quick=true]
         [run=FOLDER] [only=search|derive] [train.KEY=VALUE …] [derive.KEY=VALUE …]
 
-data: ml-100k, or a folder of $SUPERNET_DATA with an experiment of that name. strict searches (in FOLDER, where
-no search has finished yet), tunes on valid, retrains once a seed and opens the test part once. paper takes the
-genotype and the recipes of the strict run in FOLDER, trains on the published train file for the epochs chosen
-there, and derives in FOLDER-paper. `quick` is the small form that tests run. Models are printed one a JSON line,
-the verdict last; the lines of results are appended to benchmarks/results/quality.jsonl unless quick.
+data: ml-100k, or a folder of $SUPERNET_DATA with an experiment of that name. strict searches (in FOLDER,
+where no search has finished yet), tunes on valid, retrains once a seed and opens the test part once. paper
+takes the genotype and the recipes of the strict run in FOLDER, trains on the published train file for the
+epochs chosen there, and derives in FOLDER-paper. `quick` is the small form that tests run. Models are printed
+one a JSON line, the verdict last; they are appended to benchmarks/results/quality.jsonl unless quick.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def arguments(words: list[str]) -> dict[str, object]:
         elif equals and key in found:
             found[key] = value
         else:
-            sys.exit(f"quality.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…")
+            sys.exit(
+                f"quality.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…"
+            )
     known = ("", "search", "derive")
     if not found["data"] or found["protocol"] not in ("strict", "paper") or found["only"] not in known:
         sys.exit("quality.py: give data=NAME; protocol is strict or paper; only is search or derive")

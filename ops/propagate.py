@@ -63,6 +63,7 @@ def propagate(
     steps: Sequence[Step],
     weights: Sequence[float],
     rows: tuple[Tensor, Tensor] | None = None,
+    shares: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Weighted sum of all layers, :math:`z = \sum_l w_l x_l`, where x holds users and items and
     :math:`x_l = A_l x_{l-1}` is the sum of a step's arrows: :math:`u_l = A^{ui}_l i_{l-1} + A^{uu}_l
@@ -73,7 +74,8 @@ def propagate(
     the backward of the backward is this forward.  LightGCN, arXiv 2002.02126, equation 8
 
     rows: the users (R_users,) and items (R_items,) whose vectors are wanted, ascending, none twice; the last
-    layer is then computed for them alone, and so is its backward.
+    layer is then computed for them alone, and so is its backward. shares: of x_0 in each layer's users and
+    items (initial residual), :math:`x_l = (1 - a_l) A_l x_{l-1} + a_l x_0`.
     Shapes: users (N_users, D), items (N_items, D), weights L + 1 numbers -> the same two shapes, or (R_users,
     D), (R_items, D).
     """
@@ -82,7 +84,8 @@ def propagate(
     if rows is not None and steps:
         last = tuple(arrow._replace(operator=arrow.operator.rows(rows[arrow.target])) for arrow in steps[-1])
         steps = [*steps[:-1], last]
-    plan = Plan(tuple(steps), tuple(weights), rows, (len(users), len(items)))
+    kept = tuple(shares or [(0.0, 0.0)] * len(steps))
+    plan = Plan(tuple(steps), tuple(weights), rows, (len(users), len(items)), kept)
     return _Polynomial.apply(users, items, plan, False)  # type: ignore[no-untyped-call]
 
 
@@ -92,12 +95,13 @@ Sides = list[Tensor | None]
 
 class Plan(NamedTuple):
     """What is fixed of a polynomial: operators, layer weights, the rows wanted (None: all), nodes of each
-    side."""
+    side, and what each layer keeps of x_0."""
 
     steps: tuple[Step, ...]
     weights: tuple[float, ...]
     rows: tuple[Tensor, Tensor] | None
     nodes: tuple[int, int]
+    shares: tuple[tuple[float, float], ...]
 
     def taken(self, x: Sides) -> Sides:
         """The wanted rows of each side."""
@@ -128,11 +132,14 @@ class _Polynomial(torch.autograd.Function):
 
 
 def _layers(x: Sides, plan: Plan) -> Sides:
-    out = [_plus(None, v, plan.weights[0]) for v in plan.taken(x)]
-    for number, (step, weight) in enumerate(zip(plan.steps, plan.weights[1:], strict=True), start=1):
-        x = _forth(step, x)
-        read = x if number == len(plan.steps) else plan.taken(x)
-        out = [_plus(o, v, weight) for o, v in zip(out, read, strict=True)]
+    start, wanted = x, plan.taken(x)
+    out = [_plus(None, v, plan.weights[0]) for v in wanted]
+    layers = zip(plan.steps, plan.shares, plan.weights[1:], strict=True)
+    for number, (step, shares, weight) in enumerate(layers, start=1):
+        last = number == len(plan.steps)
+        x = _scaled(_forth(step, x), shares)
+        x = [_plus(v, s, a) for v, s, a in zip(x, wanted if last else start, shares, strict=True)]
+        out = [_plus(o, v, weight) for o, v in zip(out, x if last else plan.taken(x), strict=True)]
     return out
 
 
@@ -140,9 +147,19 @@ def _horner(grads: Sides, plan: Plan) -> Sides:
     out = [_plus(None, g, plan.weights[-1]) for g in grads]
     if not plan.steps:
         return _spread([None, None], out, 1.0, plan)
-    for step, weight in zip(reversed(plan.steps), reversed(plan.weights[:-1]), strict=True):
-        out = _spread(_back(step, out), grads, weight, plan)
-    return out
+    to_start: Sides = [None, None]
+    layers = list(zip(plan.steps, plan.shares, plan.weights[:-1], strict=True))
+    for number, (step, shares, weight) in enumerate(reversed(layers)):
+        kept = [_plus(None, g, a) for g, a in zip(out, shares, strict=True)]
+        whole = _spread([None, None], kept, 1.0, plan) if number == 0 else kept
+        to_start = [_plus(t, g, 1.0) for t, g in zip(to_start, whole, strict=True)]
+        out = _spread(_back(step, _scaled(out, shares)), grads, weight, plan)
+    return [_plus(o, t, 1.0) for o, t in zip(out, to_start, strict=True)]
+
+
+def _scaled(x: Sides, shares: tuple[float, float]) -> Sides:
+    """(1 − a) x, in place."""
+    return [v if v is None or a == 0.0 else v.mul_(1.0 - a) for v, a in zip(x, shares, strict=True)]
 
 
 def _spread(out: Sides, grads: Sides, weight: float, plan: Plan) -> Sides:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ops.aggregate import LinearAggregator, NoMessage
-from ops.convolve import Light
+from ops.convolve import InitialResidual, Light
 from ops.mixture import (
     ActivationMixture,
     AggregateMixture,
@@ -109,12 +109,17 @@ class Layer(nn.Module):
             return slot(source, x[self.side], link.relation, p).index_select(0, rows)
         return slot(source, target, link.relation.rows(rows), p)
 
-    def arrows(self, graph: Graph, weights: Weights, dtype: torch.dtype) -> Step | None:
-        """The layer as fixed operators, where it is light, linear and without activation; else None."""
+    def share(self, weights: Weights) -> float | None:
+        """How much of the features the layer keeps, where it is light or a residual without activation; else
+        None."""
         convolve = self.convolve.chosen(weights.get(self.convolve_slot))
         activation = self.activation.chosen_name(weights.get(self.activation_slot))
-        if not isinstance(convolve, Light) or activation != "identity":
+        if not isinstance(convolve, Light | InitialResidual) or activation != "identity":
             return None
+        return convolve.share if isinstance(convolve, InitialResidual) else 0.0
+
+    def arrows(self, graph: Graph, weights: Weights, dtype: torch.dtype) -> Step | None:
+        """The messages as fixed operators, where all are linear; else None."""
         found = []
         for link in self.links(graph):
             operator = self._operator(link, weights, dtype)
@@ -226,24 +231,30 @@ class Recommender(nn.Module):
         """The vectors of a model that is a polynomial of fixed operators (LightGCN and its kin), else
         None."""
         readout = cast(ReadoutMixture, self.readout[USER]).chosen(weights.get("readout"))
-        steps = self._plan(graph, weights, x[USER].dtype)
-        if steps is None or not isinstance(readout, LayerWeights):
+        plan = self._plan(graph, weights, x[USER].dtype)
+        if plan is None or not isinstance(readout, LayerWeights):
             return None
-        if rows is None or any(crowded(rows[side], len(x[side])) for side in SIDES):
-            whole = propagate(x[USER], x[ITEM], steps, readout.weights())
-            return Vectors(*(_rows(z, rows, side) for z, side in zip(whole, SIDES, strict=True)))
-        return Vectors(*propagate(x[USER], x[ITEM], steps, readout.weights(), (rows[USER], rows[ITEM])))
+        few = rows is not None and not any(crowded(rows[side], len(x[side])) for side in SIDES)
+        wanted = (rows[USER], rows[ITEM]) if rows is not None and few else None
+        found = propagate(x[USER], x[ITEM], plan[0], readout.weights(), wanted, plan[1])
+        if wanted is not None:
+            return Vectors(*found)
+        return Vectors(*(_rows(z, rows, side) for z, side in zip(found, SIDES, strict=True)))
 
-    def _plan(self, graph: Graph, weights: Weights, dtype: torch.dtype) -> list[Step] | None:
-        """The step of each layer, where all are weight-free and fixed."""
-        steps = []
+    def _plan(
+        self, graph: Graph, weights: Weights, dtype: torch.dtype
+    ) -> tuple[list[Step], list[tuple[float, float]]] | None:
+        """The step of each layer and what it keeps of the features, where all are weight-free and fixed."""
+        steps, kept = [], []
         for layer in self.layers:
-            sides = cast(nn.ModuleDict, layer)
-            user, item = (cast(Layer, sides[side]).arrows(graph, weights, dtype) for side in SIDES)
-            if user is None or item is None:
+            sides = [cast(Layer, cast(nn.ModuleDict, layer)[side]) for side in SIDES]
+            shares = [side.share(weights) for side in sides]
+            arrows = [side.arrows(graph, weights, dtype) for side in sides if None not in shares]
+            if None in shares or None in arrows:
                 return None
-            steps.append(user + item)
-        return steps
+            steps.append(tuple(arrow for step in arrows for arrow in cast(Step, step)))
+            kept.append(cast(tuple[float, float], tuple(shares)))
+        return steps, kept
 
 
 def crowded(rows: Tensor, nodes: int) -> bool:

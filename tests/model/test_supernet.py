@@ -234,8 +234,14 @@ def test_some_rows_of_every_preset_are_rows_of_the_whole(tools, space, graph, pr
     assert_rows(tools.model_of(fixed, graph), graph, {}, rows)
 
 
-def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(tools, space, graph, monkeypatch):
-    fixed = space.fixed(tools.choices(space, "lightgcn"))
+@pytest.mark.parametrize("residual", [(), ("user",), ("user", "item")], ids=str)
+def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(
+    residual, tools, space, graph, monkeypatch
+):
+    chosen = tools.choices(space, "lightgcn")
+    kept = [s for s in chosen if s.endswith("convolve") and (space.tie_sides or s.split("/")[1] in residual)]
+    space = replace(space, slots={slot: ("residual(0.3)",) for slot in kept if residual})
+    fixed = space.fixed(chosen | {slot: "residual(0.3)" for slot in kept if residual})
     model = tools.model_of(fixed, graph)
     lean = model(graph)
     monkeypatch.setattr(type(model), "_polynomial", lambda *_: None)

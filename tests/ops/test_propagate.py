@@ -35,16 +35,17 @@ def relations_of(relation):
     }
 
 
-def by_layers(layers, weights, relation, users, items):
+def by_layers(layers, weights, relation, users, items, shares=None):
     """Each side's new vectors are the sum of what every relation brings it, each by its aggregator."""
     relations = relations_of(relation)
     x, out = (users, items), [weights[0] * users, weights[0] * items]
-    for layer, weight in zip(layers, weights[1:], strict=True):
+    shares = shares or [(0.0, 0.0)] * len(layers)
+    for layer, weight, share in zip(layers, weights[1:], shares, strict=True):
         new = [torch.zeros_like(users), torch.zeros_like(items)]
         for (target, source), name in layer:
             message = AGGREGATORS[name](DIM)(x[source], x[target], relations[target, source])
             new[target] = new[target] + message
-        x = new
+        x = [(1 - a) * n + a * start for n, a, start in zip(new, share, (users, items), strict=True)]
         out = [o + weight * v for o, v in zip(out, x, strict=True)]
     return out
 
@@ -98,6 +99,22 @@ def test_it_is_the_sum_of_the_layers_with_its_gradients(case, relation, leaf, as
     assert_same(torch.cat(actual), torch.cat(expected), [users, items])
 
 
+SHARES = [(0.1, 0.0), (0.3, 1.0), (0.0, 0.5)]
+
+
+@pytest.mark.parametrize("some", [False, True], ids=["all", "some"])
+def test_layers_keep_a_share_of_the_start(some, case, relation, leaf, assert_same):
+    layers, weights, steps = case
+    shares = SHARES[: len(steps)]
+    users, items = leaf(relation.n_target, DIM), leaf(relation.n_source, DIM)
+    rows = (subset(len(users), "every other"), subset(len(items), "last")) if some else None
+    rows = None if rows is None else tuple(r.to(users.device) for r in rows)
+    expected = by_layers(layers, weights, relation, users, items, shares)
+    expected = expected if rows is None else [x[r] for x, r in zip(expected, rows, strict=True)]
+    found = propagate(users, items, steps, weights, rows, shares)
+    assert_same(torch.cat(found), torch.cat(expected), [users, items])
+
+
 def subset(size, kind):
     every = torch.arange(size)
     return {"all": every, "every other": every[::2], "last": every[-1:], "none": every[:0]}[kind]
@@ -135,7 +152,8 @@ def test_the_gradient_of_the_gradient_is_exact(some, own, relation, dtype, leaf)
     rows = None if rows is None else tuple(r.to(users.device) for r in rows)
 
     def cubed(u, i):
-        return torch.cat(propagate(u, i, [step, step], [0.5, 0.3, 0.2], rows)).pow(3)
+        shares = [(0.1, 0.0), (0.2, 0.3)]
+        return torch.cat(propagate(u, i, [step, step], [0.5, 0.3, 0.2], rows, shares)).pow(3)
 
     assert torch.autograd.gradcheck(cubed, (users, items))
     assert torch.autograd.gradgradcheck(cubed, (users, items))
