@@ -12,9 +12,11 @@ from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained, fixed, random_designs, tuned
+from supernet.pipeline.files import write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
-from supernet.pipeline.results import Result, judge, write_results
+from supernet.pipeline.results import Result
 from supernet.pipeline.stages import load_data
+from supernet.pipeline.verdict import judge, warn
 from supernet.report.board import Board
 from supernet.report.progress import bar
 from supernet.runtime import InputError, atomic_path, open_log, set_up, write_text
@@ -48,6 +50,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             means = {f"test/{m}/{result.name}": sum(v) / len(v) for m, v in result.metrics.items()}
             board.scalars(0, means)
     write_results(folder, data, run, config, genotype, results, verdict, outcomes[DERIVED][0])
+    warn(verdict, log)
     return folder
 
 

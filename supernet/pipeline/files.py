@@ -1,0 +1,136 @@
+"""What derive.py leaves: metrics.json, results.md, two parquet files, and the table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from supernet.config import DeriveConfig, TrainConfig
+from supernet.data.dataset import Dataset
+from supernet.pipeline.contenders import DERIVED, Trained
+from supernet.pipeline.results import Result
+from supernet.pipeline.verdict import Verdict
+from supernet.report.table import Row, markdown, terminal
+from supernet.runtime import atomic_path, versions, write_json, write_text
+from supernet.space import Genotype
+
+VERSION = 2
+
+
+def write_results(
+    folder: Path,
+    data: Dataset,
+    run: TrainConfig,
+    config: DeriveConfig,
+    genotype: Genotype,
+    results: Sequence[Result],
+    verdict: Verdict,
+    derived: Trained,
+) -> None:
+    """metrics.json, per_user.parquet, recommendations.parquet, results.md; and the table on the terminal."""
+    write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict))
+    _write_per_user(folder / "per_user.parquet", data, results, config.seeds)
+    _write_lists(folder / "recommendations.parquet", data, derived, config.top)
+    searched = float(genotype.metrics.get("seconds", 0.0))
+    rows = [
+        Row(r.name, r.metrics, r.seconds + searched * (r.name == DERIVED), r.note, r.name == DERIVED)
+        for r in results
+    ]
+    feet = [verdict.sentence, *_warnings(verdict), _protocol(run, config)]
+    write_text(folder / "results.md", f"# {data.name}\n\n{markdown(rows, footnotes=feet)}\n")
+    terminal(rows, footnotes=[verdict.sentence, _protocol(run, config)], title=f"{data.name}: test")
+    _print_example(data, derived)
+
+
+def _warnings(verdict: Verdict) -> list[str]:
+    return [f"WARNING: {defeat.sentence}." for defeat in verdict.beaten_by]
+
+
+def _protocol(run: TrainConfig, config: DeriveConfig) -> str:
+    refit = "refitted on train + alpha + valid" if config.refit else "trained on train alone"
+    return (
+        f"Split {run.split.method}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, items "
+        f"known to the user left out; {refit}; loss {run.loss.name}, the same for all. Seconds: the "
+        "derived model's search, tuning where a model has its own, and the mean of the trainings."
+    )
+
+
+def _report(
+    data: Dataset,
+    run: TrainConfig,
+    config: DeriveConfig,
+    genotype: Genotype,
+    results: Sequence[Result],
+    verdict: Verdict,
+) -> dict[str, Any]:
+    models = {
+        r.name: {
+            "metrics": r.metrics,
+            "seconds": r.seconds,
+            "note": r.note,
+            "recipe": r.recipe,
+            "epochs": r.epochs,
+        }
+        for r in results
+    }
+    return {
+        "version": VERSION,
+        "data": {"name": data.name, "users": data.n_users, "items": data.n_items, "notes": list(data.notes)},
+        "protocol": _protocol(run, config),
+        "genotype": genotype.hash,
+        "search_seconds": genotype.metrics.get("seconds"),
+        "seeds": list(config.seeds),
+        "models": models,
+        "comparisons": {name: asdict(c) for name, c in verdict.comparisons.items()},
+        "holm_p": verdict.corrected,
+        "derived_ahead": verdict.wins,
+        "derived_wins": verdict.significant,
+        "beaten_by": [asdict(defeat) for defeat in verdict.beaten_by],
+        "warnings": [defeat.sentence for defeat in verdict.beaten_by],
+        "verdict": verdict.sentence,
+        "versions": versions(),
+    }
+
+
+def _write_per_user(path: Path, data: Dataset, results: Sequence[Result], seeds: Sequence[int]) -> None:
+    tables = []
+    for result in results:
+        for seed, measured in zip(seeds, result.per_user, strict=False):
+            n = len(measured.users)
+            columns: Mapping[str, Any] = {
+                "user": data.user_ids[measured.users.numpy()].astype(str),
+                "model": np.repeat(result.name, n),
+                "seed": np.repeat(seed, n),
+                **{metric: values.numpy() for metric, values in measured.values.items()},
+            }
+            tables.append(pa.table(columns))
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.concat_tables(tables), temporary)
+
+
+def _write_lists(path: Path, data: Dataset, derived: Trained, top: int) -> None:
+    lists = derived.lists[:, :top].numpy()
+    user, rank = np.nonzero(lists >= 0)
+    items = lists[user, rank]
+    table = pa.table(
+        {
+            "user": data.user_ids[user].astype(str),
+            "rank": rank + 1,
+            "item": data.item_ids[items].astype(str),
+            "title": data.titles[items].astype(str),
+        }
+    )
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def _print_example(data: Dataset, derived: Trained) -> None:
+    items = [int(i) for i in derived.lists[0, :5] if i >= 0]
+    titles = " · ".join(str(data.titles[i]) for i in items)
+    print(f"For user {data.user_ids[0]}, for example: {titles}")
