@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset
 from supernet.pipeline.contenders import DERIVED, Trained
+from supernet.pipeline.protocol import PROTOCOLS, setting
+from supernet.pipeline.recipes import VERSION, origin
 from supernet.pipeline.results import Result
 from supernet.pipeline.verdict import Verdict
 from supernet.report.table import Row, markdown, terminal
 from supernet.runtime import atomic_path, versions, write_json, write_text
 from supernet.space import Genotype
-
-VERSION = 2
 
 
 def write_results(
@@ -35,30 +35,25 @@ def write_results(
 ) -> None:
     """metrics.json, per_user.parquet, recommendations.parquet, results.md; and the table on the terminal."""
     write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict))
-    _write_per_user(folder / "per_user.parquet", data, results, config.seeds)
-    _write_lists(folder / "recommendations.parquet", data, derived, config.top)
+    _write_per_user(folder / "per_user.parquet", data, results, config)
+    _write_lists(folder / "recommendations.parquet", data, derived, config)
     searched = float(genotype.metrics.get("seconds", 0.0))
     rows = [
         Row(r.name, r.metrics, r.seconds + searched * (r.name == DERIVED), r.note, r.name == DERIVED)
         for r in results
     ]
-    feet = [verdict.sentence, *_warnings(verdict), _protocol(run, config)]
-    write_text(folder / "results.md", f"# {data.name}\n\n{markdown(rows, footnotes=feet)}\n")
-    terminal(rows, footnotes=[verdict.sentence, _protocol(run, config)], title=f"{data.name}: test")
+    flag, seen = PROTOCOLS[config.protocol], setting(run, config)
+    table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), flag, seen])
+    write_text(
+        folder / "results.md", f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n\n{table}\n"
+    )
+    title = f"{data.name}: test, {config.protocol} protocol"
+    terminal(rows, footnotes=[verdict.sentence, flag, seen], title=title)
     _print_example(data, derived)
 
 
 def _warnings(verdict: Verdict) -> list[str]:
     return [f"WARNING: {defeat.sentence}." for defeat in verdict.beaten_by]
-
-
-def _protocol(run: TrainConfig, config: DeriveConfig) -> str:
-    refit = "refitted on train + alpha + valid" if config.refit else "trained on train alone"
-    return (
-        f"Split {run.split.method}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, items "
-        f"known to the user left out; {refit}; loss {run.loss.name}, the same for all. Seconds: the "
-        "derived model's search, tuning where a model has its own, and the mean of the trainings."
-    )
 
 
 def _report(
@@ -82,7 +77,10 @@ def _report(
     return {
         "version": VERSION,
         "data": {"name": data.name, "users": data.n_users, "items": data.n_items, "notes": list(data.notes)},
-        "protocol": _protocol(run, config),
+        "protocol": {"name": config.protocol, "sentence": PROTOCOLS[config.protocol]},
+        "setting": setting(run, config),
+        "run": origin(run),
+        "recipes": config.recipes,
         "genotype": genotype.hash,
         "search_seconds": genotype.metrics.get("seconds"),
         "seeds": list(config.seeds),
@@ -98,24 +96,24 @@ def _report(
     }
 
 
-def _write_per_user(path: Path, data: Dataset, results: Sequence[Result], seeds: Sequence[int]) -> None:
+def _write_per_user(path: Path, data: Dataset, results: Sequence[Result], config: DeriveConfig) -> None:
     tables = []
     for result in results:
-        for seed, measured in zip(seeds, result.per_user, strict=False):
+        for seed, measured in zip(config.seeds, result.per_user, strict=False):
             n = len(measured.users)
             columns: Mapping[str, Any] = {
                 "user": data.user_ids[measured.users.numpy()].astype(str),
                 "model": np.repeat(result.name, n),
                 "seed": np.repeat(seed, n),
+                "protocol": np.repeat(config.protocol, n),
                 **{metric: values.numpy() for metric, values in measured.values.items()},
             }
             tables.append(pa.table(columns))
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.concat_tables(tables), temporary)
+    _write_table(path, pa.concat_tables(tables), config.protocol)
 
 
-def _write_lists(path: Path, data: Dataset, derived: Trained, top: int) -> None:
-    lists = derived.lists[:, :top].numpy()
+def _write_lists(path: Path, data: Dataset, derived: Trained, config: DeriveConfig) -> None:
+    lists = derived.lists[:, : config.top].numpy()
     user, rank = np.nonzero(lists >= 0)
     items = lists[user, rank]
     table = pa.table(
@@ -124,10 +122,16 @@ def _write_lists(path: Path, data: Dataset, derived: Trained, top: int) -> None:
             "rank": rank + 1,
             "item": data.item_ids[items].astype(str),
             "title": data.titles[items].astype(str),
+            "protocol": np.repeat(config.protocol, len(items)),
         }
     )
+    _write_table(path, table, config.protocol)
+
+
+def _write_table(path: Path, table: pa.Table, protocol: str) -> None:
+    flagged = table.replace_schema_metadata({"protocol": PROTOCOLS[protocol]})
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(flagged, temporary)
 
 
 def _print_example(data: Dataset, derived: Trained) -> None:

@@ -56,7 +56,7 @@ class Result:
 
     @classmethod
     def mean(cls, name: str, results: Sequence[Result]) -> Result:
-        """The mean over several models, seed by seed."""
+        """The mean over several models, seed by seed; a recipe only where it is the same of all."""
         metrics = {
             metric: [
                 float(np.mean(values)) for values in zip(*(r.metrics[metric] for r in results), strict=True)
@@ -65,4 +65,6 @@ class Result:
         }
         per_user = tuple(average_seeds(seed) for seed in zip(*(r.per_user for r in results), strict=True))
         seconds = sum(r.seconds for r in results) / len(results)
-        return cls(name, metrics, per_user, seconds, results[0].note, results[0].recipe, results[0].epochs)
+        recipes = [r.recipe for r in results]
+        recipe = recipes[0] if all(r == recipes[0] for r in recipes) else None
+        return cls(name, metrics, per_user, seconds, results[0].note, recipe, results[0].epochs)
