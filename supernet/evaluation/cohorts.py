@@ -65,7 +65,7 @@ def item_cohorts(counts: Tensor) -> list[Cohort]:
 
 def by_user_cohort(result: PerUser, cohorts: Sequence[Cohort]) -> dict[str, float]:
     """Every per-user metric averaged over each cohort: "users 1 of 4/ndcg@20" → mean."""
-    found = {}
+    found: dict[str, float] = {}
     for cohort in cohorts:
         inside = torch.isin(result.users, cohort.members)
         found |= {f"{cohort.name}/{m}": float(v[inside].mean()) for m, v in result.values.items()}
@@ -84,7 +84,7 @@ def by_item_cohort(
     wanted = torch.zeros(len(test.counts), dtype=torch.bool)
     wanted[users] = True
     test_items = test.items[torch.repeat_interleave(wanted, test.counts)]
-    found = {}
+    found: dict[str, float] = {}
     for cohort in cohorts:
         total = int(torch.isin(test_items, cohort.members).sum())
         inside = hits & torch.isin(top, cohort.members)

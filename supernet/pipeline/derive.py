@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from supernet.config import DeriveConfig, TrainConfig, arguments
-from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.choices import choose
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained
@@ -19,7 +18,9 @@ from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import read_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.stages import load_data
+from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.verdict import judge, warn
+from supernet.pipeline.yardstick import Yardstick
 from supernet.report.board import Board
 from supernet.report.progress import bar
 from supernet.runtime import InputError, atomic_path, open_log, set_up, write_text
@@ -49,15 +50,16 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     contenders = choose(bench, genotype, taken, folder / "tuning.journal", log)
     outcomes = retrain(bench, contenders, log)
     _save_model(outcomes[DERIVED][0], folder)
-    results = open_test(data, run, contenders, outcomes, config)
+    yardstick = Yardstick.of(data, run.eval.ks)
+    results = open_test(yardstick, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
     tag = "test" if config.protocol == "strict" else f"test_{config.protocol}"
     with Board(folder / "tensorboard") as board:
         board.text("protocol", PROTOCOLS[config.protocol])
+        board.text("cohorts", beyond_tables(results, yardstick, run.eval.metric))
         for result in results:
-            means = {f"{tag}/{m}/{result.name}": sum(v) / len(v) for m, v in result.metrics.items()}
-            board.scalars(0, means)
-    write_results(folder, data, run, config, genotype, results, verdict, outcomes[DERIVED][0])
+            board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
+    write_results(folder, data, run, config, genotype, results, verdict, yardstick, outcomes[DERIVED][0])
     warn(verdict, log)
     return folder
 
@@ -84,20 +86,18 @@ def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> O
 
 
 def open_test(
-    data: Dataset,
-    run: TrainConfig,
+    yardstick: Yardstick,
     contenders: list[Contender],
     outcomes: Mapping[str, list[Trained]],
     config: DeriveConfig,
 ) -> list[Result]:
     """Look at the test part, once, after every choice has been made."""
-    test = data.user_items(["test"])
     by_name = {contender.name: contender for contender in contenders}
     order = [DERIVED, *config.baselines]
-    rows = [Result.of(name, by_name.get(name), outcomes[name], test, data, run.eval.ks) for name in order]
+    rows = [Result.of(name, by_name.get(name), outcomes[name], yardstick) for name in order]
     drawn = [name for name in outcomes if name not in order]
     if drawn:
-        several = [Result.of(name, by_name[name], outcomes[name], test, data, run.eval.ks) for name in drawn]
+        several = [Result.of(name, by_name[name], outcomes[name], yardstick) for name in drawn]
         rows.append(Result.mean(f"random (mean of {len(drawn)})", several))
     return rows
 

@@ -13,12 +13,14 @@ import pyarrow.parquet as pq
 
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset
-from supernet.pipeline.contenders import DERIVED, Trained
+from supernet.pipeline.contenders import Trained
 from supernet.pipeline.protocol import PROTOCOLS, setting
 from supernet.pipeline.recipes import VERSION, origin
 from supernet.pipeline.results import Result
+from supernet.pipeline.tables import beyond_tables, result_rows
 from supernet.pipeline.verdict import Verdict
-from supernet.report.table import Row, markdown, terminal
+from supernet.pipeline.yardstick import Yardstick
+from supernet.report.table import markdown, terminal
 from supernet.runtime import atomic_path, versions, write_json, write_text
 from supernet.space import Genotype
 
@@ -31,22 +33,19 @@ def write_results(
     genotype: Genotype,
     results: Sequence[Result],
     verdict: Verdict,
+    yardstick: Yardstick,
     derived: Trained,
 ) -> None:
     """metrics.json, per_user.parquet, recommendations.parquet, results.md; and the table on the terminal."""
-    write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict))
+    write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict, yardstick))
     _write_per_user(folder / "per_user.parquet", data, results, config)
     _write_lists(folder / "recommendations.parquet", data, derived, config)
-    searched = float(genotype.metrics.get("seconds", 0.0))
-    rows = [
-        Row(r.name, r.metrics, r.seconds + searched * (r.name == DERIVED), r.note, r.name == DERIVED)
-        for r in results
-    ]
+    rows = result_rows(results, float(genotype.metrics.get("seconds", 0.0)))
     flag, seen = PROTOCOLS[config.protocol], setting(run, config)
     table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), flag, seen])
-    write_text(
-        folder / "results.md", f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n\n{table}\n"
-    )
+    head = f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n"
+    more = beyond_tables(results, yardstick, run.eval.metric)
+    write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
     title = f"{data.name}: test, {config.protocol} protocol"
     terminal(rows, footnotes=[verdict.sentence, flag, seen], title=title)
     _print_example(data, derived)
@@ -63,17 +62,8 @@ def _report(
     genotype: Genotype,
     results: Sequence[Result],
     verdict: Verdict,
+    yardstick: Yardstick,
 ) -> dict[str, Any]:
-    models = {
-        r.name: {
-            "metrics": r.metrics,
-            "seconds": r.seconds,
-            "note": r.note,
-            "recipe": r.recipe,
-            "epochs": r.epochs,
-        }
-        for r in results
-    }
     return {
         "version": VERSION,
         "data": {"name": data.name, "users": data.n_users, "items": data.n_items, "notes": list(data.notes)},
@@ -84,8 +74,12 @@ def _report(
         "genotype": genotype.hash,
         "search_seconds": genotype.metrics.get("seconds"),
         "seeds": list(config.seeds),
-        "models": models,
-        "comparisons": {name: asdict(c) for name, c in verdict.comparisons.items()},
+        "models": {result.name: result.report() for result in results},
+        "cohorts": yardstick.report(),
+        "comparisons": {
+            name: asdict(found) | {"seeds": asdict(verdict.seeds[name])}
+            for name, found in verdict.comparisons.items()
+        },
         "holm_p": verdict.corrected,
         "derived_ahead": verdict.wins,
         "derived_wins": verdict.significant,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,12 +57,32 @@ class Defeat:
 
 
 @dataclass(frozen=True)
+class Seeds:
+    """derived − model, one difference a seed (of a model that was trained with the first alone: one), with
+    their mean and sample sd (None of one). Shows how far the training seed decides; p is over users."""
+
+    differences: list[float]
+    mean: float
+    sd: float | None
+
+    @classmethod
+    def of(cls, derived: Result, other: Result, metric: str) -> Seeds:
+        """A closed form has no seed: it stands against every one."""
+        ours, theirs = derived.metrics[metric], other.metrics[metric]
+        if not other.seeded:
+            theirs = theirs * len(ours)
+        found = [a - b for a, b in zip(ours, theirs, strict=False)]
+        return cls(found, statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None)
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """The derived model against each other one, p-values corrected by Holm; `beaten_by` are the significant
-    defeats, the largest gap first."""
+    """The derived model against each other one, p-values corrected by Holm; `seeds`: the same seed by seed;
+    `beaten_by` are the significant defeats, the largest gap first."""
 
     comparisons: dict[str, Comparison]
     corrected: dict[str, float]
+    seeds: dict[str, Seeds]
     wins: bool
     significant: bool
     beaten_by: list[Defeat]
@@ -76,7 +97,7 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     averaged = {r.name: average_seeds(r.per_user) for r in results}
     others = [r.name for r in results if r.name != DERIVED]
     if not others:
-        return Verdict({}, {}, True, False, [], "There is no other model to compare with.")
+        return Verdict({}, {}, {}, True, False, [], "There is no other model to compare with.")
     found = {name: compare(averaged[DERIVED], averaged[name], metric) for name in others}
     corrected = dict(zip(others, holm([found[name].p for name in others]), strict=True))
     beaten = [Defeat.of(n, found[n], corrected[n]) for n in others if found[n].high < 0]
@@ -85,7 +106,9 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     best = max(others, key=lambda name: found[name].mean_b)
     significant = not ahead and corrected[best] < LEVEL and found[best].low > 0
     sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten])
-    return Verdict(found, corrected, not ahead, significant, beaten, sentence)
+    derived = next(r for r in results if r.name == DERIVED)
+    seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name != DERIVED}
+    return Verdict(found, corrected, seeds, not ahead, significant, beaten, sentence)
 
 
 def warn(verdict: Verdict, log: logging.Logger) -> None:

@@ -113,3 +113,43 @@ def test_strict_can_take_recipes_too_and_still_chooses_the_epochs(strict, search
     for name in ("derived", "mf", "lightgcn"):
         for key in ("recipe", "epochs", "metrics"):  # the same recipes and seeds: the same models
             assert report["models"][name][key] == strict[1]["models"][name][key]
+
+
+def test_cohorts_and_what_lies_beyond_accuracy_are_in_every_report(strict):
+    folder, report = strict
+    users = report["cohorts"]["users"]
+    assert sum(cohort["users"] for cohort in users.values()) == 40  # explorers have no test item
+    items = report["cohorts"]["items"]
+    assert sum(cohort["items"] for cohort in items.values()) == 35
+    assert sum(cohort["test_pairs"] for cohort in items.values()) == 40
+    for model in report["models"].values():
+        seeds = len(model["metrics"]["ndcg@20"])
+        assert {name for name in model["beyond"] if name.endswith("@20")} == {
+            "gini@20", "popularity@20", "novelty@20", "tail_share@20"}  # fmt: skip  # planted: no text
+        for name, cohort in users.items():
+            low, high = cohort["least_interactions"], cohort["most_interactions"]
+            assert 0 < low <= high
+            assert len(model["cohorts"][f"{name}/ndcg@20"]) == seeds
+        for seed in range(seeds):
+            hits = sum(
+                model["cohorts"][f"{name}/recall@20"][seed] * cohort["test_pairs"]
+                for name, cohort in items.items()
+                if cohort["test_pairs"]
+            )
+            assert hits / 40 == pytest.approx(model["metrics"]["recall@20"][seed])  # one test item each
+    assert report["models"]["pop"]["sd"]["ndcg@20"] is None
+    assert report["models"]["mf"]["sd"]["ndcg@20"] >= 0
+    assert len(report["comparisons"]["mf"]["seeds"]["differences"]) == 3
+    table = (folder / "results.md").read_text()
+    for words in ("## Beyond accuracy", "| Gini@20 |", "## Cohorts", "users 1 of 4 NDCG@20", "Recall@20"):
+        assert words in table
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    assert {"test/beyond/gini@20/derived", "test/cohorts/users 1 of 4/ndcg@20/mf"} <= set(
+        events.Tags()["scalars"]
+    )
+    assert "cohorts/text_summary" in events.Tags()["tensors"]
+
+
+def test_a_published_split_is_noted(paper):
+    assert any(note.startswith("published split") for note in paper[1]["data"]["notes"])

@@ -16,7 +16,7 @@ from supernet.runtime import open_log
 USERS = 300
 
 
-def model(name, shift, seeds=2, noise=0.02, recipe=True):
+def model(name, shift, seeds=2, noise=0.02, seeded=True):
     """Per-user values around a mean that all models share, `shift` above it."""
     base = 0.3 + 0.1 * np.random.default_rng(0).random(USERS)
     measured = []
@@ -25,7 +25,7 @@ def model(name, shift, seeds=2, noise=0.02, recipe=True):
         values = {"ndcg@20": torch.from_numpy(base + shift + noise * drawn)}
         measured.append(PerUser(torch.arange(USERS), values, {"coverage@20": 0.5}))
     metrics = {"ndcg@20": [m.means()["ndcg@20"] for m in measured]}
-    return Result(name, metrics, tuple(measured), 1.0, "", {} if recipe else None, [1] * seeds)
+    return Result(name, metrics, tuple(measured), 1.0, "", {}, [1] * seeds, seeded=seeded)
 
 
 def test_every_model_that_is_better_beyond_noise_is_named_with_its_gap():
@@ -85,3 +85,22 @@ def test_the_loser_is_told_on_the_screen_and_in_the_log(tmp_path, capsys):
     warn(judge([model("derived", 0.0), model("ease", 0.05)], "ndcg@20"), open_log(tmp_path / "derive.log"))
     assert capsys.readouterr().err.startswith("WARNING: ease beats the derived model beyond noise: ndcg@20")
     assert "WARNING ease beats the derived model" in (tmp_path / "derive.log").read_text()
+
+
+def test_differences_seed_by_seed_stand_beside_the_test_over_users():
+    derived, other = model("derived", 0.01, seeds=3), model("other", 0.0, seeds=3)
+    verdict = judge(
+        [derived, other, model("once", 0.0, seeds=1), model("pop", 0, 1, seeded=False)], "ndcg@20"
+    )
+    ours = derived.metrics["ndcg@20"]
+    for name, theirs in (
+        ("other", other.metrics["ndcg@20"]),
+        ("pop", model("pop", 0, 1).metrics["ndcg@20"] * 3),
+    ):
+        found = verdict.seeds[name]
+        assert found.differences == [a - b for a, b in zip(ours, theirs, strict=True)]
+        assert found.mean == pytest.approx(verdict.comparisons[name].difference)
+        assert found.sd == pytest.approx(np.std(found.differences, ddof=1))
+    once = verdict.seeds["once"]  # trained with the first seed alone
+    assert once.differences == [ours[0] - model("once", 0.0, seeds=1).metrics["ndcg@20"][0]]
+    assert once.sd is None
