@@ -4,12 +4,12 @@ from supernet.config.checks import validate, validate_derive
 from supernet.config.load import (
     absolute_paths,
     arguments,
-    conf_folder,
     load_space,
     load_train_config,
     typed,
 )
 from supernet.config.schemas import SCHEMAS, DeriveConfig, GraphConfig, TrainConfig, register_schemas
+from supernet.config.tree import conf_folder
 
 __all__ = [
     "SCHEMAS",

@@ -244,6 +244,14 @@ class DeriveConfig:
 
     run: str = MISSING  # folder of the run
     seeds: list[int] = field(default_factory=lambda: [0, 1])  # one retraining each
+    protocol: str = (
+        "strict"  # strict; paper: the published split as it is and fixed epochs, flagged everywhere
+    )
+    epochs: int = 0  # paper: train every model for so many; 0: as many as `recipes` has for it
+    recipes: str | None = None  # metrics.json of a strict run, whose tuned recipes are taken over
+    tune: list[str] = field(
+        default_factory=lambda: ["derived", "lightgcn"]
+    )  # those of the trained models that are tuned on their own, or random, all; others: LightGCN's recipe
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(
         default_factory=list

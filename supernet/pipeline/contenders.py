@@ -1,4 +1,4 @@
-"""Who is set beside whom: the derived model, the fixed spaces, random designs; and how each is trained."""
+"""How each model that is set beside the others is tuned, trained and asked for its lists."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from supernet.config import DeriveConfig, TrainConfig, arguments, load_space
+from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
-from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, space_of, train_model
+from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, train_model
 from supernet.report.progress import bar
-from supernet.runtime import InputError
-from supernet.space import Genotype, SearchSpace
+from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
 from supernet.training.tuning import Shifts, Tuned, TuningSettings, check_space, tune
@@ -34,7 +33,7 @@ REFINED = (DERIVED, "lightgcn_pp")
 @dataclass(frozen=True)
 class Contender:
     """A model to be trained, by name: a space with one design, and a recipe. `note` says where the recipe is
-    from."""
+    from. once: with the first seed alone. epochs: train for exactly so many (0: chosen by the valid part)."""
 
     name: str
     space: SearchSpace
@@ -42,11 +41,13 @@ class Contender:
     note: str
     tuned: Tuned | None = None
     once: bool = False
+    epochs: int = 0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One training's outcome: lists (N_users, top) for all users, epochs chosen, valid score, seconds."""
+    """One training's outcome: lists (N_users, top) for all users, epochs, valid score (0 where there is no
+    valid part to look at), seconds."""
 
     lists: Tensor
     epochs: int
@@ -94,21 +95,25 @@ class Bench:
         return model
 
     def retrain(self, contender: Contender, seed: int) -> Trained:
-        """Train, choose the epochs, refit where asked for, and list items for every user."""
+        """Train, choose the epochs (unless they are fixed), refit where asked for, and list items for every
+        user."""
         start = time.perf_counter()
         users = torch.arange(self.data.n_users)
+        epochs, score = contender.epochs, 0.0
+        parts: tuple[str, ...] = KNOWN
         try:
-            model, result = self.train(contender.space, contender.recipe, seed)
-            parts: tuple[str, ...] = ("train",)
-            if self.derive.refit:
-                model, parts = self.refit(contender.space, contender.recipe, seed, result.best_epoch), KNOWN
+            if not contender.epochs:
+                model, result = self.train(contender.space, contender.recipe, seed)
+                epochs, score, parts = result.best_epoch, result.best_score, ("train",)
+            if contender.epochs or self.derive.refit:
+                model, parts = self.refit(contender.space, contender.recipe, seed, epochs), KNOWN
             with torch.no_grad():
                 vectors = model(self.graph(contender.space, parts))
             lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, self.run.eval.memory_mib)
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
-        return Trained(lists, result.best_epoch, result.best_score, time.perf_counter() - start, model)
+        return Trained(lists, epochs, score, time.perf_counter() - start, model)
 
     def closed_form(self, name: str) -> Trained:
         """Fit a baseline without training on what the refitted models know, and list items for every user."""
@@ -171,27 +176,3 @@ def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: in
     ]
     what += [settings.pruning, settings.startup]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
-
-
-def fixed(bench: Bench, name: str, like: Contender | None) -> Contender:
-    """A fixed space of conf/space, trained with the recipe of `like`. Errors: InputError where it is not
-    fixed."""
-    space = space_of(load_space(name))
-    if space.choices():
-        raise InputError(f"baselines: space {name!r} has open slots; name a fixed one, such as lightgcn")
-    recipe, note = (
-        (recipe_of(bench.run), "the run's recipe") if like is None else (like.recipe, f"{like.name}'s recipe")
-    )
-    return Contender(name, space, recipe, note)
-
-
-def random_designs(bench: Bench, genotype: Genotype, like: Contender) -> list[Contender]:
-    """Designs drawn from the space that was searched, trained with the recipe of `like`."""
-    space = space_of(bench.run.space)
-    generator = torch.Generator().manual_seed(genotype.seed)
-    draws = [space.sample(generator) for _ in range(bench.derive.random_genotypes)]
-    note = f"{like.name}'s recipe, first seed alone"
-    return [
-        Contender(f"random {i + 1}", space.fixed(draw), like.recipe, note, once=True)
-        for i, draw in enumerate(draws)
-    ]

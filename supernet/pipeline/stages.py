@@ -12,7 +12,7 @@ from supernet.data.dataset import PARTS, Dataset
 from supernet.data.filters import clean
 from supernet.data.graph import INTERACTIONS, Graph, build_graph
 from supernet.data.readers import READERS
-from supernet.data.splits import split
+from supernet.data.splits import published_split, split
 from supernet.evaluation.metrics import evaluate, sample_users
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
@@ -25,14 +25,15 @@ from supernet.training.recipe import Recipe
 FILTERS = ("min_rating", "min_user", "min_item")
 
 
-def load_data(config: TrainConfig) -> Dataset:
-    """Read, filter and split."""
+def load_data(config: TrainConfig, published: bool = False) -> Dataset:
+    """Read, filter and split; `published`: the files' own train and test parts, nothing cut from train."""
     read = READERS[config.data.reader]
     interactions = read(**arguments(config.data, "reader", *FILTERS))
     filters = {name: getattr(config.data, name) for name in FILTERS}
-    return split(
-        clean(interactions, **filters), config.split.method, config.seed, **arguments(config.split, "method")
-    )
+    cleaned = clean(interactions, **filters)
+    if published:
+        return published_split(cleaned)
+    return split(cleaned, config.split.method, config.seed, **arguments(config.split, "method"))
 
 
 def graph_of(
