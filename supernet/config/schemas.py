@@ -236,7 +236,7 @@ class DeriveConfig:
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(
         default_factory=list
-    )  # pop, item_knn and names of fixed spaces in conf/space
+    )  # pop, item_knn, user_knn, ease, slim, gf_cf, cheby_cf, and names of fixed spaces in conf/space
     random_genotypes: int = 3  # designs drawn from the same space
     top: int = 20  # items recommended to each user
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)

@@ -39,7 +39,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     write_text(folder / "derive.yaml", composed)
     bench = Bench(data.without("test"), run, config, device)
     contenders = choose(bench, genotype, folder / "tuning.journal", log)
-    outcomes = retrain(bench, contenders, log)
+    outcomes = retrain(bench, contenders, folder / "tuning.journal", log)
     _save_model(outcomes[DERIVED][0], folder)
     results = open_test(data, run, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
@@ -65,7 +65,7 @@ def choose(bench: Bench, genotype: Genotype, journal: Path, log: logging.Logger)
     return found + random_designs(bench, genotype, like)
 
 
-def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> Outcomes:
+def retrain(bench: Bench, contenders: list[Contender], journal: Path, log: logging.Logger) -> Outcomes:
     """Train every contender once a seed, random designs with the first seed alone; fit closed forms once."""
     outcomes: Outcomes = {}
     jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
@@ -81,7 +81,7 @@ def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> O
                 progress.status(f"{contender.name} seed {seed}")
     for name in bench.derive.baselines:
         if name in BASELINES:
-            outcomes[name] = [bench.closed_form(name)]
+            outcomes[name] = [bench.closed_form(name, journal, log)]
     return outcomes
 
 

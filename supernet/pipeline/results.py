@@ -50,16 +50,16 @@ class Result:
         users = (test.counts > 0).nonzero().flatten()
         measured = [evaluate(t.lists[users], users, test, data.n_items, ks=tuple(ks)) for t in trained]
         means = [m.means() for m in measured]
-        tuning = 0.0 if contender is None or contender.tuned is None else contender.tuned.seconds
+        tuning = contender.tuned.seconds if contender and contender.tuned else trained[0].tuning_seconds
         failures = [t.failure for t in trained if t.failure]
-        note = "" if contender is None else contender.note
+        note = trained[0].note if contender is None else contender.note
         return cls(
             name=name,
             metrics={metric: [m[metric] for m in means] for metric in means[0]},
             per_user=tuple(measured),
             seconds=sum(t.seconds for t in trained) / len(trained) + tuning,
             note=f"{note}; {failures[0]}" if failures else note,
-            recipe=None if contender is None else asdict(contender.recipe),
+            recipe=trained[0].settings if contender is None else asdict(contender.recipe),
             epochs=[t.epochs for t in trained],
         )
 
