@@ -252,10 +252,11 @@ class DeriveConfig:
     tune: list[str] = field(
         default_factory=lambda: ["derived", "lightgcn"]
     )  # those of the trained models that are tuned on their own, or random, all; others: LightGCN's recipe
+    epochs_once: bool = False  # the epochs that the first seed chose serve the others: half the time
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(
         default_factory=list
-    )  # pop, item_knn and names of fixed spaces in conf/space
+    )  # pop, item_knn, user_knn, ease, slim, gf_cf, cheby_cf, and names of fixed spaces in conf/space
     random_genotypes: int = 3  # designs drawn from the same space
     top: int = 20  # items recommended to each user
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)

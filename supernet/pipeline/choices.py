@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ops.registry import plain_name
 from supernet.config import load_space
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, tuned
@@ -75,12 +76,23 @@ def _taken(spaces: dict[str, SearchSpace], drawn: dict[str, SearchSpace], taken:
     """Every model with its recipe and epochs of the other run; random designs with LightGCN's."""
     other = {name: taken.of(name) for name in spaces}
     found = [
-        Contender(name, space, other[name].recipe, taken.note, epochs=other[name].epochs)
+        Contender(
+            name, _design(space, taken, name), other[name].recipe, taken.note, epochs=other[name].epochs
+        )
         for name, space in spaces.items()
     ]
     leader = next(contender for name in LEADERS for contender in found if contender.name == name)
     note = f"{leader.name}'s {taken.note}"
     return found + [_once(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()]
+
+
+def _design(space: SearchSpace, taken: Recipes, name: str) -> SearchSpace:
+    """The space's design with the numbers that the other run chose. Errors: InputError for another design."""
+    choices = taken.of(name).choices
+    plain = {slot: plain_name(names[0]) for slot, names in space.candidates().items()}
+    if {slot: plain_name(choice) for slot, choice in choices.items()} != plain:
+        raise InputError(f"{taken.path}: {name} is another design there; derive the other run anew")
+    return space.fixed(choices)
 
 
 def _once(contender: Contender) -> Contender:

@@ -7,6 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from supernet.data.graph import Graph
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
+from supernet.pipeline.closed_forms import choose_settings
 from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, train_model
 from supernet.report.progress import bar
 from supernet.space import SearchSpace
@@ -43,11 +45,19 @@ class Contender:
     once: bool = False
     epochs: int = 0
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """Slot → candidate."""
+        return {slot: names[0] for slot, names in self.space.candidates().items()}
+
 
 @dataclass(frozen=True)
 class Trained:
     """One training's outcome: lists (N_users, top) for all users, epochs, valid score (0 where there is no
-    valid part to look at), seconds."""
+    valid part to look at), seconds.
+
+    A closed form also tells its settings, the seconds of their choice, and a note.
+    """
 
     lists: Tensor
     epochs: int
@@ -55,6 +65,9 @@ class Trained:
     seconds: float
     model: Recommender | None = None
     failure: str = ""
+    settings: dict[str, Any] | None = None
+    tuning_seconds: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,14 +128,28 @@ class Bench:
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
         return Trained(lists, epochs, score, time.perf_counter() - start, model)
 
-    def closed_form(self, name: str) -> Trained:
-        """Fit a baseline without training on what the refitted models know, and list items for every user."""
+    def closed_form(
+        self, name: str, given: dict[str, Any] | None, journal: Path, log: logging.Logger
+    ) -> Trained:
+        """Choose a baseline's settings on valid unless they are given, fit it to what the refitted models
+        know, and list items for every user."""
+        budget = TuningSettings(**arguments(self.derive.tuning))
+        seed = self.derive.seeds[0]
+        chosen = choose_settings(name, self.run, self.data, budget, journal, seed, log, given)
         start = time.perf_counter()
         known = self.data.pairs(KNOWN if self.derive.refit else ["train"])
-        score = BASELINES[name](known, self.data.n_users, self.data.n_items)
         users, seen = torch.arange(self.data.n_users), self.data.user_items(KNOWN)
-        lists = top_items(score, users, seen, self.depth, self.run.eval.memory_mib << 20)
-        return Trained(lists, 0, 0.0, time.perf_counter() - start)
+        tuned = f"tuned: {chosen.trials} trials" if chosen.trials else ""
+        note = "; ".join(filter(None, [BASELINES[name].note(self.data.n_items), tuned]))
+        outcome = Trained(torch.full((len(users), self.depth), -1), 0, chosen.score, 0.0, note=note)
+        try:
+            score = BASELINES[name](known, self.data.n_users, self.data.n_items, **chosen.values)
+            lists = top_items(score, users, seen, self.depth, self.run.eval.memory_mib << 20)
+            outcome = replace(outcome, lists=lists)
+        except FloatingPointError as error:
+            outcome = replace(outcome, failure=str(error))
+        seconds = time.perf_counter() - start
+        return replace(outcome, seconds=seconds, settings=chosen.values, tuning_seconds=chosen.seconds)
 
     @property
     def depth(self) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,8 +16,9 @@ from supernet.pipeline.choices import choose
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained
 from supernet.pipeline.files import write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
+from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
-from supernet.pipeline.recipes import read_recipes
+from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.stages import load_data
 from supernet.pipeline.tables import beyond_tables
@@ -47,9 +50,13 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     log.info(PROTOCOLS[config.protocol])
     write_text(folder / "derive.yaml", composed)
     bench = Bench(data.without("test"), run, config, device)
-    contenders = choose(bench, genotype, taken, folder / "tuning.journal", log)
-    outcomes = retrain(bench, contenders, log)
-    _save_model(outcomes[DERIVED][0], folder)
+    journal = folder / "tuning.journal"
+    contenders = choose(bench, genotype, taken, journal, log)
+    kept = Kept(
+        folder, [origin(run), run.model, run.eval, run.graph, config.protocol, config.refit, config.top]
+    )
+    outcomes = retrain(bench, contenders, kept, log)
+    outcomes |= closed_forms(bench, taken, kept, journal, log)
     yardstick = Yardstick.of(data, run.eval.ks)
     results = open_test(yardstick, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
@@ -59,29 +66,64 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         board.text("cohorts", beyond_tables(results, yardstick, run.eval.metric))
         for result in results:
             board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
+    genotype.refined(contenders[0].choices).save(folder / "derived.json")
     write_results(folder, data, run, config, genotype, results, verdict, yardstick, outcomes[DERIVED][0])
     warn(verdict, log)
+    kept.drop()
     return folder
 
 
-def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> Outcomes:
-    """Train every contender once a seed, random designs with the first seed alone; fit closed forms once."""
+def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
+    """Train every contender once a seed, random designs with the first seed alone.
+
+    With derive.epochs_once the epochs that the first seed chose serve the others, who then train once.
+    """
     outcomes: Outcomes = {}
     jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
     with bar("retraining", total=sum(len(seeds) for _, seeds in jobs)) as progress:
         for contender, seeds in jobs:
             outcomes[contender.name] = []
             for seed in seeds:
-                trained = bench.retrain(contender, seed)
+                trained = _retrained(bench, contender, seed, kept)
                 outcomes[contender.name].append(trained)
                 valid = "fixed" if contender.epochs else f"valid {trained.valid:.4f}"
                 done = f"{trained.epochs} epochs, {valid}, {trained.seconds:.1f} s"
                 log.info("%s seed %d: %s", contender.name, seed, trained.failure or done)
                 progress.advance()
                 progress.status(f"{contender.name} seed {seed}")
+                if bench.derive.epochs_once and not trained.failure:
+                    contender = replace(contender, epochs=trained.epochs)
+    return outcomes
+
+
+def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Trained:
+    design = [contender.space.fingerprint(), contender.space.layers, contender.space.relations]
+    what = [design, contender.recipe, contender.epochs, seed]
+    first = contender.name == DERIVED and seed == bench.derive.seeds[0]
+
+    def make() -> Trained:
+        trained = bench.retrain(contender, seed)
+        if first:
+            _save_model(trained, kept.folder.parent)
+        return trained
+
+    return kept.get(f"{contender.name}-{seed}", what, make)
+
+
+def closed_forms(
+    bench: Bench, taken: Recipes | None, kept: Kept, journal: Path, log: logging.Logger
+) -> Outcomes:
+    """Fit every baseline without training once, its settings chosen on valid or taken over."""
+    outcomes: Outcomes = {}
     for name in bench.derive.baselines:
         if name in BASELINES:
-            outcomes[name] = [bench.closed_form(name)]
+            given = None if taken is None else taken.settings(name)
+
+            def make(name: str = name, given: dict[str, Any] | None = given) -> Trained:
+                return bench.closed_form(name, given, journal, log)
+
+            outcomes[name] = [kept.get(name, [bench.derive.tuning, given], make)]
+            log.info("%s: %.1f s", name, outcomes[name][0].seconds)
     return outcomes
 
 

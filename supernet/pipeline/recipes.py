@@ -19,10 +19,12 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Taken:
-    """The recipe of one model, and the epochs its trainings chose (their mean, rounded, over the seeds)."""
+    """The recipe of one model, the epochs its trainings chose (their mean, rounded, over the seeds), and its
+    design, whose numbers were tuned with the recipe."""
 
     recipe: Recipe
     epochs: int
+    choices: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Recipes:
     def of(self, name: str) -> Taken:
         """The recipe of the model `name`. Errors: InputError for a model or a field that is missing."""
         trained = [
-            key for key, model in self.models.items() if isinstance(model, dict) and model.get("recipe")
+            key for key, model in self.models.items() if isinstance(model, dict) and model.get("choices")
         ]
         if name not in trained:
             raise InputError(
@@ -52,7 +54,17 @@ class Recipes:
         recipe = _recipe(model["recipe"], where)
         if recipe.loss != self.loss:
             raise InputError(f"{where}: the recipe's loss is {recipe.loss}, this run's {self.loss}")
-        return Taken(recipe, _epochs(model, where))
+        return Taken(recipe, _epochs(model, where), _choices(model, where))
+
+    def settings(self, name: str) -> dict[str, Any]:
+        """The settings of the closed form `name`. Errors: InputError where it is missing."""
+        found = self.models.get(name)
+        if not isinstance(found, dict) or not isinstance(found.get("recipe"), dict):
+            raise InputError(
+                f"{self.path}: no settings of {name!r}; leave it out of baselines, or derive the other run "
+                "with it"
+            )
+        return dict(found["recipe"])
 
 
 def read_recipes(path: Path, run: TrainConfig, genotype: str) -> Recipes:
@@ -112,6 +124,13 @@ def _recipe(raw: Mapping[str, Any], where: str) -> Recipe:
         if type(raw[key]) not in kinds:
             raise InputError(f"{where}: the recipe's {key} is {raw[key]!r}; give a {type(default).__name__}")
     return Recipe(**raw)
+
+
+def _choices(model: Mapping[str, Any], where: str) -> dict[str, str]:
+    choices = model.get("choices")
+    if not isinstance(choices, dict) or not all(isinstance(name, str) for name in choices.values()):
+        raise InputError(f"{where}: choices are {choices!r}; a design is slot → candidate")
+    return choices
 
 
 def _epochs(model: Mapping[str, Any], where: str) -> int:

@@ -18,7 +18,7 @@ Values = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Result:
-    """The test metrics of one model, seed by seed; per-user values of every seed; seconds; recipe.
+    """The test metrics of one model, seed by seed; per-user values of every seed; seconds; recipe, design.
 
     beyond, cohorts: as in `Measured`. seeded: trained once a seed; False for a closed form, which has none.
     """
@@ -30,6 +30,7 @@ class Result:
     note: str
     recipe: dict[str, Any] | None
     epochs: list[int]
+    choices: dict[str, str] | None = None
     beyond: Values = field(default_factory=dict)
     cohorts: Values = field(default_factory=dict)
     seeded: bool = True
@@ -40,17 +41,18 @@ class Result:
     ) -> Result:
         """Measure the lists of every seed on the test part."""
         measured = [yardstick.measure(t.lists) for t in trained]
-        tuning = 0.0 if contender is None or contender.tuned is None else contender.tuned.seconds
+        tuning = contender.tuned.seconds if contender and contender.tuned else trained[0].tuning_seconds
         failures = [t.failure for t in trained if t.failure]
-        note = "" if contender is None else contender.note
+        note = trained[0].note if contender is None else contender.note
         return cls(
             name=name,
             metrics=_by_metric([m.per_user.means() for m in measured]),
             per_user=tuple(m.per_user for m in measured),
             seconds=sum(t.seconds for t in trained) / len(trained) + tuning,
             note=f"{note}; {failures[0]}" if failures else note,
-            recipe=None if contender is None else asdict(contender.recipe),
+            recipe=trained[0].settings if contender is None else asdict(contender.recipe),
             epochs=[t.epochs for t in trained],
+            choices=None if contender is None else contender.choices,
             beyond=_by_metric([m.beyond for m in measured]),
             cohorts=_by_metric([m.cohorts for m in measured]),
             seeded=contender is not None,
@@ -81,7 +83,7 @@ class Result:
     def report(self) -> dict[str, Any]:
         """As JSON: values of every seed, and of `metrics` the sample sd over them (None of one seed)."""
         sd = {m: statistics.stdev(v) if len(v) > 1 else None for m, v in self.metrics.items()}
-        kept = ("metrics", "beyond", "cohorts", "seconds", "note", "recipe", "epochs")
+        kept = ("metrics", "beyond", "cohorts", "seconds", "note", "recipe", "epochs", "choices")
         return {key: getattr(self, key) for key in kept} | {"sd": sd}
 
 

@@ -78,7 +78,7 @@ def tune(
         sampler=_sampler(settings, seed),
         pruner=_pruner(settings),
     )
-    done = _close_interrupted(study)
+    done = close_interrupted(study)
     # a resumed tuning draws on: the same seed would draw the first trials again
     study.sampler = _sampler(settings, seed + len(study.get_trials(deepcopy=False)))
     if not done and settings.sampler != "grid":
@@ -99,7 +99,7 @@ def tune(
 def _trial(
     trial: optuna.Trial, objective: Objective, recipe: Recipe, space: Mapping[str, Mapping[str, Any]]
 ) -> float:
-    drawn = {key: _suggest(trial, key, spec) for key, spec in space.items()}
+    drawn = {key: suggest(trial, key, spec) for key, spec in space.items()}
     candidate, shifts = _parted(recipe, drawn)
 
     def watch(epoch: Epoch) -> bool:
@@ -167,7 +167,8 @@ def _check_range(key: str, spec: Mapping[str, Any]) -> None:
         )
 
 
-def _suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The trial's value of `key`: one of spec's choices, or a real number from low to high."""
     if "choices" in spec:
         return trial.suggest_categorical(key, list(spec["choices"]))
     return trial.suggest_float(key, float(spec["low"]), float(spec["high"]), log=bool(spec.get("log", False)))
@@ -226,7 +227,7 @@ def _missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, An
     return [point for point in grid if point not in tried]
 
 
-def _close_interrupted(study: optuna.Study) -> int:
+def close_interrupted(study: optuna.Study) -> int:
     """Mark the trials of a killed process as failed, and count those that ended."""
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     for trial in running:

@@ -1,0 +1,128 @@
+"""The settings of baselines without training: chosen on valid, in the journal of the other tunings."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import torch
+from optuna.storages.journal import JournalFileBackend
+
+from supernet.config import TrainConfig
+from supernet.data.dataset import Dataset
+from supernet.evaluation.baselines import BASELINES
+from supernet.evaluation.metrics import evaluate, sample_users
+from supernet.evaluation.ranking import Score, top_items
+from supernet.report.progress import bar
+from supernet.training.tuning import TuningSettings, close_interrupted, suggest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a closed form is fitted with; its score on the valid part, the trials and the seconds it took."""
+
+    values: dict[str, Any]
+    score: float
+    trials: int
+    seconds: float
+
+
+def choose_settings(
+    name: str,
+    run: TrainConfig,
+    data: Dataset,
+    budget: TuningSettings,
+    journal: Path,
+    seed: int,
+    log: logging.Logger,
+    given: dict[str, Any] | None = None,
+) -> Settings:
+    """Fit on train, rank for valid, take the best of at most `budget.trials`; the defaults are tried first.
+
+    Trials already in `journal` count. `budget.seconds` bounds the time after which no trial starts. The space
+    is the baseline's own; without one, or with no trials, the defaults stand, or what is `given`.
+    """
+    baseline, defaults = BASELINES[name], BASELINES[name].defaults
+    if given is not None:
+        return Settings(given, 0.0, 0, 0.0)
+    if budget.trials == 0 or not baseline.space:
+        return Settings(defaults, 0.0, 0, 0.0)
+    validate, pairs = validator(run, data), data.pairs(["train"])
+
+    def objective(trial: optuna.Trial) -> float:
+        values = {key: suggest(trial, key, spec) for key, spec in baseline.space.items()}
+        value = validate(baseline(pairs, data.n_users, data.n_items, **values))
+        progress.advance()
+        return value
+
+    conditions = [
+        run.data,
+        run.split,
+        run.seed,
+        run.eval.metric,
+        run.eval.users,
+        baseline.space,
+        defaults,
+        seed,
+    ]
+    digest = hashlib.sha256(repr(conditions).encode()).hexdigest()[:12]
+    with bar(f"tuning {name}", total=budget.trials) as progress:
+        best = _optimise(objective, defaults, budget, f"{name}-{budget.sampler}-{digest}", journal, seed)
+    log.info("%s: best of %d trials valid %.4f: %s", name, best.trials, best.score, best.values)
+    return best
+
+
+def validator(run: TrainConfig, data: Dataset) -> Callable[[Score], float]:
+    """A function that ranks for the users that trained models are chosen by, and returns eval.metric."""
+    valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
+    users = sample_users(valid, run.eval.users, torch.Generator().manual_seed(run.seed))
+    k = int(run.eval.metric.split("@")[1])
+
+    def validate(score: Score) -> float:
+        top = top_items(score, users, seen, k, run.eval.memory_mib << 20)
+        return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[run.eval.metric]
+
+    return validate
+
+
+def _optimise(
+    objective: Callable[[optuna.Trial], float],
+    defaults: dict[str, Any],
+    budget: TuningSettings,
+    study_name: str,
+    journal: Path,
+    seed: int,
+) -> Settings:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    study = optuna.create_study(
+        storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
+    )
+    done = close_interrupted(study)
+    # a resumed tuning draws on: the same seed would draw the first trials again
+    draws = seed + len(study.get_trials(deepcopy=False))
+    random = optuna.samplers.RandomSampler(seed=draws)
+    tpe = optuna.samplers.TPESampler(seed=draws, n_startup_trials=budget.startup)
+    study.sampler = tpe if budget.sampler == "tpe" else random  # a grid is of the trained models' settings
+    if not done:
+        study.enqueue_trial(defaults)
+    if done < budget.trials:
+        study.optimize(
+            objective, n_trials=budget.trials - done, timeout=budget.seconds, catch=(FloatingPointError,)
+        )
+    return _best(study, defaults)
+
+
+def _best(study: optuna.Study, defaults: dict[str, Any]) -> Settings:
+    trials = study.get_trials(deepcopy=False)
+    seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
+    complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
+    if not complete:
+        return Settings(defaults, 0.0, 0, seconds)
+    best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+    return Settings(dict(best.params), float(best.value or 0.0), len(complete), seconds)
