@@ -48,7 +48,7 @@ def fake_tuning(monkeypatch):
         assert isinstance(space, SearchSpace)
         asked.append(name)
         recipe = replace(recipe_of(bench.run), lr=len(asked) / 1000)
-        return Contender(name, space, recipe, "tuned", Tuned(recipe, 0.5, 3, 0, 1.0))
+        return Contender(name, space, recipe, "tuned", Tuned(recipe, {}, 0.5, 3, 0, 1.0))
 
     monkeypatch.setattr(choices, "tuned", tuned)
     return asked
