@@ -87,6 +87,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("eval.users=0", "eval.users must be more than 0, found 0"),
         ("eval.ks=[0,20]", "eval.ks must be one or more numbers above 0, found [0, 20]"),
         ("training.validate_every=100", "no epoch would be validated"),
+        ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
@@ -102,6 +103,12 @@ def test_names_and_ranges_are_checked(override, message):
 def test_a_correction_without_softmax_is_refused():
     with pytest.raises(InputError, match=r"found 0\.3 with loss\.name=bpr; set loss\.correction=0"):
         validate(typed(compose("train", "loss=bpr", "loss.correction=0.3")))
+
+
+def test_an_item_norm_is_not_for_a_perceptron():
+    for key in ("space.score=[dot,mlp]", "+space.slots={score: [mlp]}"):
+        with pytest.raises(InputError, match=r"item_norm=0\.5 is for the dot and cosine scores, found .*mlp"):
+            validate(typed(compose("train", "loss.item_norm=0.5", key)))
 
 
 def test_a_saved_config_reads_back_as_it_was(tmp_path):

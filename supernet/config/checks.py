@@ -67,6 +67,7 @@ def validate(config: TrainConfig) -> None:
             for name in names:
                 _at_least(config, f"{group}.{name}", 0, strictly)
     _sizes(config)
+    _ranking(config)
     if not 0 <= config.training.dropout < 1:
         raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
     if config.loss.name == "softmax" and not config.loss.in_batch and config.loss.negatives < 1:
@@ -95,6 +96,17 @@ def _sizes(config: TrainConfig) -> None:
         raise InputError(
             f"loss.correction is of the softmax loss, found {config.loss.correction} with loss.name="
             f"{config.loss.name}; set loss.correction=0"
+        )
+
+
+def _ranking(config: TrainConfig) -> None:
+    if not 0 <= config.loss.item_norm <= 1:
+        raise InputError(f"loss.item_norm must lie in [0, 1], found {config.loss.item_norm}")
+    scores = config.space.slots.get("score", config.space.score)
+    if config.loss.item_norm != 1 and "mlp" in scores:
+        raise InputError(
+            f"loss.item_norm={config.loss.item_norm} is for the dot and cosine scores, found space.score="
+            f"{list(scores)}; set loss.item_norm=1 or leave mlp out"
         )
 
 

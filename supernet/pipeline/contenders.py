@@ -90,7 +90,8 @@ class Bench:
                 model, parts = self.refit(contender.space, contender.recipe, seed, result.best_epoch), KNOWN
             with torch.no_grad():
                 vectors = model(graph_of(self.data, parts, self.derive.ops.backend, self.device))
-            lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, self.run.eval.memory_mib)
+            memory, item_norm = self.run.eval.memory_mib, contender.recipe.item_norm
+            lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, memory, item_norm)
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
@@ -117,6 +118,8 @@ def tuned(
     """A contender with its own tuned recipe."""
     settings = TuningSettings(**arguments(bench.derive.tuning))
     check_space(settings.space, settings.sampler)
+    if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
+        raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
     recipe = recipe_of(bench.run)
     if settings.trials == 0:
         return Contender(name, space, recipe, "the run's recipe, untuned")

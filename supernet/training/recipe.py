@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Loss, optimiser and stopping.
+    """Loss, ranking, optimiser and stopping.
 
-    loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains
-    on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled
-    items (shared by a batch in softmax, per pair in the others). in_batch: the other items of a batch are
-    negatives too (softmax). correction: exponent β of what is taken off the scores for popularity in
-    training (softmax; see `losses.correction`). margin, negative_weight: of the ccl loss. lr: of Adam. l2:
-    weight of the mean squared norm of the layer-0 rows in a batch. dropout: of messages. epochs: at most so
-    many. patience: validations without gain before stopping. validate_every: epochs between them. autocast:
-    dense products of the layers in bfloat16.
+    The loss: loss is a name in LOSSES. temperature: divides the scores in the softmax loss. similarity:
+    "cosine" trains on cosines and ranks by the score slot, "score" trains on the score slot itself.
+    negatives: sampled items (shared by a batch in softmax, per pair in the others). in_batch: the other items
+    of a batch are negatives too (softmax). correction: exponent β of what is taken off the scores for
+    popularity in training (softmax; see `losses.correction`). margin, negative_weight: of the ccl loss.
+
+    Ranking: item_norm is κ in [0, 1], how much of an item vector's length counts, from all (1, the score slot
+    as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
+
+    The optimiser: lr of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of
+    messages. epochs: at most so many. patience: validations without gain before stopping. validate_every:
+    epochs between them. autocast: dense products of the layers in bfloat16.
     """
 
     loss: str = "softmax"
@@ -27,6 +31,7 @@ class Recipe:
     correction: float = 0.0
     margin: float = 0.9
     negative_weight: float = 150.0
+    item_norm: float = 1.0
     lr: float = 3e-3
     l2: float = 0.0
     dropout: float = 0.0

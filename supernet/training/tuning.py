@@ -16,6 +16,9 @@ from supernet.runtime import InputError
 from supernet.training.fit import Epoch, Fit, Watch
 from supernet.training.recipe import Recipe
 
+SHARES = ("item_norm",)
+"""Fields of a recipe that lie in [0, 1]."""
+
 Objective = Callable[[Recipe, Watch], Fit]
 """Train with a recipe; call the watcher after every epoch and stop when it says so."""
 
@@ -112,6 +115,8 @@ def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
             _check_range(key, spec)
         elif not spec["choices"]:
             raise InputError(f"tuning.space.{key}.choices is empty; give at least one value")
+        elif key in SHARES and not all(0 <= value <= 1 for value in spec["choices"]):
+            raise InputError(f"tuning.space.{key}: choices must lie in [0, 1], found {spec['choices']}")
         if sampler == "grid" and "choices" not in spec:
             raise InputError(f"tuning.space.{key}: a grid needs choices, found {dict(spec)}")
 
@@ -123,6 +128,8 @@ def _check_range(key: str, spec: Mapping[str, Any]) -> None:
         low, high = float(spec["low"]), float(spec["high"])
     except (TypeError, ValueError):
         raise InputError(f"tuning.space.{key}: low and high must be numbers, found {dict(spec)}") from None
+    if key in SHARES and not 0 <= low <= high <= 1:
+        raise InputError(f"tuning.space.{key}: low and high must lie in [0, 1], found {dict(spec)}")
     bound = "above 0" if spec.get("log") or key in ("lr", "temperature") else "at least 0"
     if not low <= high < float("inf") or low < 0 or (low == 0 and bound == "above 0"):
         raise InputError(
