@@ -69,7 +69,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: softmax, bpr, bce, ccl"),
+        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: bpr, bce, ccl"),
         ("search.relaxation=hard", "search.relaxation: unknown name 'hard'"),
         ("search.order=third", "search.order: unknown name 'third'"),
         ("split.method=half", "split.method: unknown name 'half'"),

@@ -13,7 +13,7 @@ from supernet.data.graph import build_graph
 from supernet.data.sampling import Batch
 from supernet.model.recommender import Vectors
 from supernet.training.fit import training_loss
-from supernet.training.losses import LOSSES, batch_loss, correction, draw_negatives, step_loss
+from supernet.training.losses import LOSSES, Scored, batch_loss, correction, draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 
 USERS = torch.tensor([0, 1, 1, 3])
@@ -70,7 +70,7 @@ CASES = {
 }
 
 
-class Scored:
+class Model:
     """As much of a model as a loss reads."""
 
     def __init__(self, *names, dim=3):
@@ -100,7 +100,7 @@ def test_is_the_naive_formula(case, similarity, vectors):
         dot = vectors.user[u] @ vectors.item[j]
         return dot if similarity == "score" else dot / (vectors.user[u].norm() * vectors.item[j].norm())
 
-    actual, expected = batch_loss(Scored("dot"), vectors, batch, recipe), NAIVE[recipe.loss](s, batch, recipe)
+    actual, expected = batch_loss(Model("dot"), vectors, batch, recipe), NAIVE[recipe.loss](s, batch, recipe)
     torch.testing.assert_close(actual, expected)
     got, wanted = (torch.autograd.grad(loss, vectors) for loss in (actual, expected))
     for a, b in zip(got, wanted, strict=True):
@@ -118,7 +118,7 @@ def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
     offset = correction(build_graph(edges, 4, 6), 0.5)
     degree = torch.tensor([4.0, 2.0, 1.0, 1.0, 1.0, 1.0])
     torch.testing.assert_close(offset, -0.5 * (degree / degree.mean()).log())
-    batch, model = Batch(USERS, ITEMS, negatives), Scored(*names)
+    batch, model = Batch(USERS, ITEMS, negatives), Model(*names)
     p = None if len(names) == 1 else {"score": torch.tensor([0.6, 0.4])}
 
     def s(u, j):
@@ -139,7 +139,7 @@ def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
             return model.score(F.normalize(users, dim=-1), F.normalize(items, dim=-1), None, pairs)
 
         read = (vectors.user[USERS], vectors.item[ITEMS], vectors.item[negatives])
-        plain = LOSSES["softmax"](cosine, *read, batch, recipe, offset)
+        plain = LOSSES["softmax"](Scored(cosine, *read, batch, recipe, offset))
         torch.testing.assert_close(batch_loss(model, vectors, batch, recipe, None, offset), plain)
 
 
@@ -163,7 +163,7 @@ def test_no_correction_is_no_offset():
 def test_a_mixture_of_scores_is_trained_through(case, vectors):
     """mlp reads the vectors as they are, whatever the similarity."""
     recipe, negatives = CASES[case]
-    model, batch = Scored("dot", "mlp"), Batch(USERS, ITEMS, negatives)
+    model, batch = Model("dot", "mlp"), Batch(USERS, ITEMS, negatives)
     p = torch.tensor([0.3, 0.7], requires_grad=True)
 
     def s(u, j):
@@ -181,14 +181,14 @@ def test_a_mixture_of_scores_is_trained_through(case, vectors):
 def test_softmax_of_equal_scores_counts_the_candidates():
     """Three others in the batch, one of them the same item for two of the pairs."""
     same = Vectors(torch.ones(4, 3), torch.ones(6, 3))
-    loss = batch_loss(Scored("dot"), same, Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long)), Recipe())
+    loss = batch_loss(Model("dot"), same, Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long)), Recipe())
     assert loss.item() == pytest.approx((2 * math.log(3) + 2 * math.log(4)) / 4)
 
 
 def test_softmax_without_negatives_is_refused(vectors):
     none = Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long))
     with pytest.raises(ValueError, match=r"set loss.in_batch=true or loss.negatives above 0"):
-        batch_loss(Scored("dot"), vectors, none, Recipe(in_batch=False))
+        batch_loss(Model("dot"), vectors, none, Recipe(in_batch=False))
 
 
 @pytest.mark.parametrize("case", list(CASES))
@@ -198,7 +198,7 @@ def test_losses_and_gradients_stay_finite(case, scale):
     recipe, negatives = CASES[case]
     far = Vectors(torch.full((4, 1), scale, requires_grad=True), torch.ones(6, 1, requires_grad=True))
     far.item.data[::2] = -1
-    loss = batch_loss(Scored("dot"), far, Batch(USERS, ITEMS, negatives), replace(recipe, similarity="score"))
+    loss = batch_loss(Model("dot"), far, Batch(USERS, ITEMS, negatives), replace(recipe, similarity="score"))
     assert bool(loss.isfinite())
     assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, far))
 
@@ -232,6 +232,6 @@ def test_the_negatives_a_loss_needs(tiny, recipe, shape):
 
 def test_cosines_of_zero_vectors_are_zero_not_nan():
     zero = Vectors(torch.zeros(4, 3).requires_grad_(), torch.zeros(6, 3).requires_grad_())
-    loss = batch_loss(Scored("dot"), zero, Batch(USERS, ITEMS, SHARED), Recipe())
+    loss = batch_loss(Model("dot"), zero, Batch(USERS, ITEMS, SHARED), Recipe())
     assert bool(loss.isfinite())
     assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, zero))

@@ -1,0 +1,22 @@
+"""Ranking losses: a function each, in the table LOSSES, and the step that gives them a batch."""
+
+from supernet.training.losses.base import LOSSES, SHARED, Scored
+from supernet.training.losses.negatives import draw_negatives
+from supernet.training.losses.pairwise import bce_loss, bpr_loss, cosine_contrastive_loss
+from supernet.training.losses.softmax import softmax_loss
+from supernet.training.losses.step import batch_loss, correction, localise, step_loss
+
+__all__ = [
+    "LOSSES",
+    "SHARED",
+    "Scored",
+    "batch_loss",
+    "bce_loss",
+    "bpr_loss",
+    "correction",
+    "cosine_contrastive_loss",
+    "draw_negatives",
+    "localise",
+    "softmax_loss",
+    "step_loss",
+]

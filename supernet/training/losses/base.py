@@ -1,0 +1,41 @@
+"""What a loss is given, and the table of losses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ops.registry import Registry
+from supernet.data.sampling import Batch
+from supernet.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A batch with the vectors that a loss reads of it.
+
+    score: every user with every item, (B, D), (M, D) -> (B, M); with pairs=True row with row. unit: scores
+    are the plain products of the vectors, and these have length 1. offset: added to each item's score in a
+    softmax (N_items,), None for zeros. `batch` tells which items the rows are.
+    Shapes: users (B, D), items (B, D), negatives (M, D) shared by the batch or (B, K, D) per pair.
+    """
+
+    score: Callable[..., Tensor]
+    users: Tensor
+    items: Tensor
+    negatives: Tensor
+    batch: Batch
+    recipe: Recipe
+    offset: Tensor | None = None
+    unit: bool = False
+
+
+Loss = Callable[[Scored], Tensor]
+"""A scalar, the mean over the batch."""
+
+LOSSES: Registry[Loss] = Registry("loss")
+
+SHARED = ("softmax",)
+"""Losses whose negatives are shared by a batch; those of the others are drawn for each pair."""
