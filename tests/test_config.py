@@ -87,6 +87,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("eval.users=0", "eval.users must be more than 0, found 0"),
         ("eval.ks=[0,20]", "eval.ks must be one or more numbers above 0, found [0, 20]"),
         ("training.validate_every=100", "no epoch would be validated"),
+        ("loss.positive_temperature=0", "loss.positive_temperature must be more than 0, found 0"),
         ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),

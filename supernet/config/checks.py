@@ -17,11 +17,11 @@ from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.relaxations import RELAXATIONS
 from supernet.search.selection import SELECTIONS
 from supernet.search.settings import COSTS
-from supernet.training.losses import LOSSES
+from supernet.training.losses import LOSSES, SHARED
 
 POSITIVE = {
     "model": ("dim",),
-    "loss": ("temperature",),
+    "loss": ("temperature", "positive_temperature"),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
     "search": (
         "epochs",
@@ -70,8 +70,10 @@ def validate(config: TrainConfig) -> None:
     _ranking(config)
     if not 0 <= config.training.dropout < 1:
         raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
-    if config.loss.name == "softmax" and not config.loss.in_batch and config.loss.negatives < 1:
-        raise InputError("loss: softmax needs negatives; set loss.in_batch=true or loss.negatives above 0")
+    if config.loss.name in SHARED and not config.loss.in_batch and config.loss.negatives < 1:
+        raise InputError(
+            f"loss: {config.loss.name} needs negatives; set loss.in_batch=true or loss.negatives above 0"
+        )
 
 
 def _sizes(config: TrainConfig) -> None:
@@ -87,14 +89,14 @@ def _sizes(config: TrainConfig) -> None:
             f"training.validate_every={config.training.validate_every} is more than "
             f"training.epochs={config.training.epochs}: no epoch would be validated"
         )
-    if config.loss.name != "softmax" and (config.loss.in_batch or config.loss.negatives < 1):
+    if config.loss.name not in SHARED and (config.loss.in_batch or config.loss.negatives < 1):
         raise InputError(
             f"loss: {config.loss.name} takes loss.negatives above 0 and loss.in_batch=false, found "
             f"negatives={config.loss.negatives}, in_batch={config.loss.in_batch}"
         )
-    if config.loss.name != "softmax" and config.loss.correction:
+    if config.loss.name not in SHARED and config.loss.correction:
         raise InputError(
-            f"loss.correction is of the softmax loss, found {config.loss.correction} with loss.name="
+            f"loss.correction is of the softmax losses, found {config.loss.correction} with loss.name="
             f"{config.loss.name}; set loss.correction=0"
         )
 

@@ -138,6 +138,7 @@ class LossConfig:
 
     name: str = "softmax"
     temperature: float = 0.2
+    positive_temperature: float = 0.2
     similarity: str = "cosine"
     negatives: int = 256
     in_batch: bool = False

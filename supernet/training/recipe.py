@@ -9,11 +9,12 @@ from dataclasses import dataclass
 class Recipe:
     """Loss, ranking, optimiser and stopping.
 
-    The loss: loss is a name in LOSSES. temperature: divides the scores in the softmax loss. similarity:
-    "cosine" trains on cosines and ranks by the score slot, "score" trains on the score slot itself.
-    negatives: sampled items (shared by a batch in softmax, per pair in the others). in_batch: the other items
-    of a batch are negatives too (softmax). correction: exponent β of what is taken off the scores for
-    popularity in training (softmax; see `losses.correction`). margin, negative_weight: of the ccl loss.
+    The loss: loss is a name in LOSSES. temperature: divides the scores in the softmax loss, and those of the
+    negatives in bsl. positive_temperature: divides those of the positives in bsl. similarity: "cosine" trains
+    on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items
+    (shared by a batch in softmax and bsl, per pair in the others). in_batch: the other items of a batch are
+    negatives too (softmax, bsl). correction: exponent β of what is taken off the scores for popularity in
+    training (softmax, bsl; see `losses.correction`). margin, negative_weight: of the ccl loss.
 
     Ranking: item_norm is κ in [0, 1], how much of an item vector's length counts, from all (1, the score slot
     as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
@@ -25,6 +26,7 @@ class Recipe:
 
     loss: str = "softmax"
     temperature: float = 0.2
+    positive_temperature: float = 0.2
     similarity: str = "cosine"
     negatives: int = 0
     in_batch: bool = True

@@ -58,12 +58,27 @@ def ccl(s, batch, recipe):
     return total / len(batch.users)
 
 
-NAIVE = {"softmax": softmax, "bpr": bpr, "bce": bce, "ccl": ccl}
+def bsl(s, batch, recipe, offset=lambda j: 0.0):
+    """Minus log of the mean of exp over the user's pairs, and log of the sum of exp over the negatives."""
+    total, low, high = 0.0, recipe.positive_temperature, recipe.temperature
+    for b, (user, item) in enumerate(zip(batch.users, batch.items, strict=True)):
+        good = [i for u, i in zip(batch.users, batch.items, strict=True) if u == user]
+        total -= torch.log(sum(torch.exp(s(user, i) / low) for i in good) / len(good))
+        others = [j for c, j in enumerate(batch.items) if recipe.in_batch and c != b]
+        pool = [j for j in (*others, *batch.negatives) if j != item]
+        total += high / low * torch.log(sum(torch.exp(s(user, j) / high + offset(j)) for j in pool))
+    return total / len(batch.users)
+
+
+NAIVE = {"bsl": bsl, "softmax": softmax, "bpr": bpr, "bce": bce, "ccl": ccl}
 
 CASES = {
     "in-batch": (Recipe(), torch.zeros(0, dtype=torch.long)),
     "in-batch and shared": (Recipe(temperature=0.5), SHARED),
     "shared alone": (Recipe(in_batch=False), SHARED),
+    "bsl in-batch": (Recipe(loss="bsl", positive_temperature=0.5), torch.zeros(0, dtype=torch.long)),
+    "bsl": (Recipe(loss="bsl", temperature=0.5, positive_temperature=0.3), SHARED),
+    "bsl shared alone": (Recipe(loss="bsl", positive_temperature=0.3, in_batch=False), SHARED),
     "bpr": (Recipe(loss="bpr"), EACH),
     "bce": (Recipe(loss="bce"), EACH),
     "ccl": (Recipe(loss="ccl", margin=-0.1, negative_weight=2.0), EACH),
@@ -143,6 +158,46 @@ def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
         torch.testing.assert_close(batch_loss(model, vectors, batch, recipe, None, offset), plain)
 
 
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+@pytest.mark.parametrize("case", ["bsl in-batch", "bsl", "bsl shared alone"])
+def test_a_correction_of_bsl_is_of_its_negatives(case, similarity, vectors):
+    recipe, negatives = CASES[case]
+    recipe, batch = replace(recipe, similarity=similarity), Batch(USERS, ITEMS, negatives)
+    offset = torch.linspace(-1, 2, 6)
+
+    def s(u, j):
+        pair = vectors.user[u], vectors.item[j]
+        return pair[0] @ pair[1] if similarity == "score" else F.cosine_similarity(*pair, dim=0)
+
+    actual = batch_loss(Model("dot"), vectors, batch, recipe, None, offset)
+    torch.testing.assert_close(actual, bsl(s, batch, recipe, lambda j: offset[j]))
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+def test_bsl_of_equal_temperatures_is_the_softmax_without_the_own_item(similarity, vectors):
+    """Pair by pair, softmax = log(1 + e^bsl)."""
+    for user, item in zip(USERS, ITEMS, strict=True):
+        batch = Batch(user.view(1), item.view(1), SHARED)
+        recipe = Recipe(temperature=0.4, positive_temperature=0.4, similarity=similarity)
+        one, two = (
+            batch_loss(Model("dot"), vectors, batch, replace(recipe, loss=name))
+            for name in ("bsl", "softmax")
+        )
+        torch.testing.assert_close(F.softplus(one), two)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+def test_a_pair_alone_in_its_batch_counts_its_positive(similarity, vectors):
+    """The last batch of a pass may be one pair; its in-batch negatives are then none."""
+    batch = Batch(USERS[:1], ITEMS[:1], torch.zeros(0, dtype=torch.long))
+    recipe = Recipe(loss="bsl", positive_temperature=0.5, similarity=similarity)
+    loss = batch_loss(Model("dot"), vectors, batch, recipe)
+    u, i = vectors.user[USERS[0]], vectors.item[ITEMS[0]]
+    score = u @ i if similarity == "score" else F.cosine_similarity(u, i, dim=0)
+    torch.testing.assert_close(loss, -score / 0.5)
+    assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, vectors))
+
+
 @pytest.mark.parametrize("in_batch", [True, False])
 def test_a_step_takes_the_correction_of_its_own_items(tiny, in_batch):
     """What is computed for the batch's rows alone is what all vectors and all offsets give."""
@@ -220,6 +275,7 @@ def test_the_l2_term_is_the_mean_squared_norm_of_the_rows_of_the_batch(tiny):
     [
         (Recipe(), (0,)),
         (Recipe(negatives=5), (5,)),
+        (Recipe(loss="bsl", negatives=5), (5,)),
         (Recipe(loss="bpr"), (4, 1)),
         (Recipe(loss="bce", negatives=3), (4, 3)),
     ],

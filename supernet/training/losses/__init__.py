@@ -3,7 +3,7 @@
 from supernet.training.losses.base import LOSSES, SHARED, Scored
 from supernet.training.losses.negatives import draw_negatives
 from supernet.training.losses.pairwise import bce_loss, bpr_loss, cosine_contrastive_loss
-from supernet.training.losses.softmax import softmax_loss
+from supernet.training.losses.softmax import bilateral_softmax_loss, softmax_loss
 from supernet.training.losses.step import batch_loss, correction, localise, step_loss
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Scored",
     "batch_loss",
     "bce_loss",
+    "bilateral_softmax_loss",
     "bpr_loss",
     "correction",
     "cosine_contrastive_loss",

@@ -37,5 +37,5 @@ Loss = Callable[[Scored], Tensor]
 
 LOSSES: Registry[Loss] = Registry("loss")
 
-SHARED = ("softmax",)
+SHARED = ("softmax", "bsl")
 """Losses whose negatives are shared by a batch; those of the others are drawn for each pair."""
