@@ -69,7 +69,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: bpr, bce, ccl"),
+        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: directau, bpr, bce, ccl"),
         ("search.relaxation=hard", "search.relaxation: unknown name 'hard'"),
         ("search.order=third", "search.order: unknown name 'third'"),
         ("split.method=half", "split.method: unknown name 'half'"),
@@ -88,6 +88,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("eval.ks=[0,20]", "eval.ks must be one or more numbers above 0, found [0, 20]"),
         ("training.validate_every=100", "no epoch would be validated"),
         ("loss.positive_temperature=0", "loss.positive_temperature must be more than 0, found 0"),
+        ("loss.uniformity=-1", "loss.uniformity must be at least 0, found -1"),
         ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
@@ -104,6 +105,20 @@ def test_names_and_ranges_are_checked(override, message):
 def test_a_correction_without_softmax_is_refused():
     with pytest.raises(InputError, match=r"found 0\.3 with loss\.name=bpr; set loss\.correction=0"):
         validate(typed(compose("train", "loss=bpr", "loss.correction=0.3")))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["loss=directau", "loss.negatives=5"], "directau has no negatives; set loss.negatives=0"),
+        (["loss=directau", "space.score=[dot,mlp]"], "directau trains no score slot, found space.score"),
+        (["loss=bsl", "loss.negatives=0"], "bsl needs negatives; set loss.in_batch=true"),
+        (["loss=bpr", "loss.in_batch=true"], "bpr takes loss.negatives above 0 and loss.in_batch=false"),
+    ],
+)
+def test_a_loss_and_its_negatives_agree(overrides, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        validate(typed(compose("train", *overrides)))
 
 
 def test_an_item_norm_is_not_for_a_perceptron():

@@ -145,6 +145,7 @@ class LossConfig:
     correction: float = 0.0
     margin: float = 0.9
     negative_weight: float = 150.0
+    uniformity: float = 1.0
     item_norm: float = 1.0
 
 

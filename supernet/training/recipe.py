@@ -14,7 +14,8 @@ class Recipe:
     on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items
     (shared by a batch in softmax and bsl, per pair in the others). in_batch: the other items of a batch are
     negatives too (softmax, bsl). correction: exponent β of what is taken off the scores for popularity in
-    training (softmax, bsl; see `losses.correction`). margin, negative_weight: of the ccl loss.
+    training (softmax, bsl; see `losses.correction`). margin, negative_weight: of the ccl loss. uniformity:
+    weight γ of the uniformity in directau.
 
     Ranking: item_norm is κ in [0, 1], how much of an item vector's length counts, from all (1, the score slot
     as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
@@ -33,6 +34,7 @@ class Recipe:
     correction: float = 0.0
     margin: float = 0.9
     negative_weight: float = 150.0
+    uniformity: float = 1.0
     item_norm: float = 1.0
     lr: float = 3e-3
     l2: float = 0.0

@@ -38,4 +38,8 @@ Loss = Callable[[Scored], Tensor]
 LOSSES: Registry[Loss] = Registry("loss")
 
 SHARED = ("softmax", "bsl")
-"""Losses whose negatives are shared by a batch; those of the others are drawn for each pair."""
+"""Losses whose negatives are shared by a batch; those of the others, but for SOLE, are drawn for each
+pair."""
+
+SOLE = ("directau",)
+"""Losses without negatives. They do not read the score slot."""
