@@ -79,6 +79,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("search.epochs=0", "search.epochs must be more than 0, found 0"),
         ("training.lr=-1", "training.lr must be more than 0, found -1"),
         ("training.dropout=1.0", "training.dropout must lie in [0, 1), found 1.0"),
+        ("training.edge_dropout=-0.1", "training.edge_dropout must lie in [0, 1), found -0.1"),
         ("loss.negatives=0", "softmax needs negatives"),
         ("training.lr=nan", "training.lr must be a finite number, found nan"),
         ("loss.temperature=inf", "loss.temperature must be a finite number, found inf"),

@@ -64,8 +64,10 @@ def validate(config: TrainConfig) -> None:
                 _at_least(config, f"{group}.{name}", 0, strictly)
     _sizes(config)
     check_loss(config)
-    if not 0 <= config.training.dropout < 1:
-        raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
+    for name in ("dropout", "edge_dropout"):
+        rate = getattr(config.training, name)
+        if not 0 <= rate < 1:
+            raise InputError(f"training.{name} must lie in [0, 1), found {rate}")
 
 
 def _sizes(config: TrainConfig) -> None:

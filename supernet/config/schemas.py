@@ -156,6 +156,7 @@ class TrainingConfig:
     lr: float = 5e-3
     l2: float = 0.0
     dropout: float = 0.0
+    edge_dropout: float = 0.0
     batch_size: int = 2048
     epochs: int = 25
     patience: int = 3

@@ -21,8 +21,9 @@ class Recipe:
     as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
 
     The optimiser: lr of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of
-    messages. epochs: at most so many. patience: validations without gain before stopping. validate_every:
-    epochs between them. autocast: dense products of the layers in bfloat16.
+    messages. edge_dropout: of edges, drawn for each step (`Graph.thinned`). epochs: at most so many.
+    patience: validations without gain before stopping. validate_every: epochs between them. autocast: dense
+    products of the layers in bfloat16.
     """
 
     loss: str = "softmax"
@@ -39,6 +40,7 @@ class Recipe:
     lr: float = 3e-3
     l2: float = 0.0
     dropout: float = 0.0
+    edge_dropout: float = 0.0
     batch_size: int = 2048
     epochs: int = 50
     patience: int = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from supernet.training.recipe import Recipe
 
 SHARES = ("item_norm",)
 """Fields of a recipe that lie in [0, 1]."""
+
+RATES = ("dropout", "edge_dropout")
+"""Fields that lie in [0, 1)."""
 
 Objective = Callable[[Recipe, Watch], Fit]
 """Train with a recipe; call the watcher after every epoch and stop when it says so."""
@@ -115,8 +118,8 @@ def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
             _check_range(key, spec)
         elif not spec["choices"]:
             raise InputError(f"tuning.space.{key}.choices is empty; give at least one value")
-        elif key in SHARES and not all(0 <= value <= 1 for value in spec["choices"]):
-            raise InputError(f"tuning.space.{key}: choices must lie in [0, 1], found {spec['choices']}")
+        else:
+            _check_share(key, spec["choices"])
         if sampler == "grid" and "choices" not in spec:
             raise InputError(f"tuning.space.{key}: a grid needs choices, found {dict(spec)}")
 
@@ -128,8 +131,7 @@ def _check_range(key: str, spec: Mapping[str, Any]) -> None:
         low, high = float(spec["low"]), float(spec["high"])
     except (TypeError, ValueError):
         raise InputError(f"tuning.space.{key}: low and high must be numbers, found {dict(spec)}") from None
-    if key in SHARES and not 0 <= low <= high <= 1:
-        raise InputError(f"tuning.space.{key}: low and high must lie in [0, 1], found {dict(spec)}")
+    _check_share(key, (low, high))
     bound = (
         "above 0" if spec.get("log") or key in ("lr", "temperature", "positive_temperature") else "at least 0"
     )
@@ -137,6 +139,12 @@ def _check_range(key: str, spec: Mapping[str, Any]) -> None:
         raise InputError(
             f"tuning.space.{key}: low must be {bound} and at most high, and both finite; found {dict(spec)}"
         )
+
+
+def _check_share(key: str, values: Sequence[Any]) -> None:
+    bound = "[0, 1]" if key in SHARES else "[0, 1)"
+    if key in (*SHARES, *RATES) and not all(0 <= v <= 1 and (v < 1 or key in SHARES) for v in values):
+        raise InputError(f"tuning.space.{key}: values must lie in {bound}, found {list(values)}")
 
 
 def _suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
