@@ -19,7 +19,7 @@ from supernet.search.settings import COSTS
 
 POSITIVE = {
     "model": ("dim",),
-    "loss": ("temperature", "positive_temperature"),
+    "loss": ("temperature", "positive_temperature", "candidates"),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
     "search": (
         "epochs",
@@ -34,7 +34,7 @@ POSITIVE = {
     "eval": ("memory_mib",),
 }
 NOT_NEGATIVE = {
-    "loss": ("negatives", "correction", "negative_weight", "uniformity"),
+    "loss": ("negatives", "popularity", "correction", "negative_weight", "uniformity"),
     "training": ("l2",),
     "search": ("warmup", "checkpoint_every"),
     "data": ("min_user", "min_item"),

@@ -141,6 +141,10 @@ class LossConfig:
     positive_temperature: float = 0.2
     similarity: str = "cosine"
     negatives: int = 256
+    sampling: str = "uniform"
+    popularity: float = 0.75
+    candidates: int = 4
+    hard: float = 0.5
     in_batch: bool = False
     correction: float = 0.0
     margin: float = 0.9

@@ -16,7 +16,7 @@ from supernet.runtime import InputError
 from supernet.training.fit import Epoch, Fit, Watch
 from supernet.training.recipe import Recipe
 
-SHARES = ("item_norm",)
+SHARES = ("item_norm", "hard")
 """Fields of a recipe that lie in [0, 1]."""
 
 RATES = ("dropout", "edge_dropout")

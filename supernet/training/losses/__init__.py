@@ -2,13 +2,14 @@
 
 from supernet.training.losses.base import LOSSES, SHARED, SOLE, Scored
 from supernet.training.losses.directau import alignment_and_uniformity_loss
-from supernet.training.losses.negatives import draw_negatives
+from supernet.training.losses.negatives import SAMPLINGS, draw_negatives, hardest
 from supernet.training.losses.pairwise import bce_loss, bpr_loss, cosine_contrastive_loss
 from supernet.training.losses.softmax import bilateral_softmax_loss, softmax_loss
 from supernet.training.losses.step import batch_loss, correction, localise, step_loss
 
 __all__ = [
     "LOSSES",
+    "SAMPLINGS",
     "SHARED",
     "SOLE",
     "Scored",
@@ -20,6 +21,7 @@ __all__ = [
     "correction",
     "cosine_contrastive_loss",
     "draw_negatives",
+    "hardest",
     "localise",
     "softmax_loss",
     "step_loss",

@@ -16,9 +16,9 @@ from supernet.training.recipe import Recipe
 class Scored:
     """A batch with the vectors that a loss reads of it.
 
-    score: every user with every item, (B, D), (M, D) -> (B, M); with pairs=True row with row. unit: scores
-    are the plain products of the vectors, and these have length 1. offset: added to each item's score in a
-    softmax (N_items,), None for zeros. `batch` tells which items the rows are.
+    score: every user with every item, (B, D), (M, D) -> (B, M); with pairs=True row with row. product: scores
+    are the plain products of the vectors; bound: and never above it (1 for unit vectors). offset: added to
+    each item's score in a softmax (N_items,), None for zeros. `batch` tells which items the rows are.
     Shapes: users (B, D), items (B, D), negatives (M, D) shared by the batch or (B, K, D) per pair.
     """
 
@@ -29,7 +29,14 @@ class Scored:
     batch: Batch
     recipe: Recipe
     offset: Tensor | None = None
-    unit: bool = False
+    product: bool = False
+    bound: float | None = None
+
+    @property
+    def in_batch(self) -> bool:
+        """Whether the items of the batch are candidates beside the sampled ones; among all items they are
+        already."""
+        return self.recipe.in_batch and self.recipe.sampling != "all"
 
 
 Loss = Callable[[Scored], Tensor]

@@ -21,16 +21,17 @@ def softmax_loss(scored: Scored) -> Tensor:
     .. math:: -\frac{1}{B} \sum_b \log \frac{e^{s(u_b, i_b)/T}}{e^{s(u_b, i_b)/T} + \sum_{j \in N_b}
     e^{s(u_b, j)/T}}
 
-    N_b: the other items of the batch (so drawn by popularity) and the sampled ones, without i_b itself.
+    N_b: the other items of the batch (so drawn by popularity) and the sampled ones, without i_b itself; with
+    sampling="all" every other item, which makes it the cross-entropy of the whole softmax.
     offset: added to the score of each item.
     Shapes: users (B, D), items (B, D), negatives (M, D). Errors: ValueError where there are no negatives.
     """
-    if scored.unit:
+    if scored.product:
         return _blocked(scored, decoupled=False)
     batch, recipe, offset = scored.batch, scored.recipe, scored.offset
     logits, same = _logits(scored)
     hidden = torch.finfo(logits.dtype).min / 2
-    if recipe.in_batch:
+    if scored.in_batch:
         diagonal = torch.arange(len(batch.users), device=batch.users.device)
         same[diagonal, diagonal] = False
         return F.cross_entropy(logits.masked_fill_(same, hidden), diagonal)
@@ -59,7 +60,7 @@ def bilateral_softmax_loss(scored: Scored) -> Tensor:
     """
     recipe, offset = scored.recipe, scored.offset
     own = scored.score(scored.users, scored.items, pairs=True)
-    if scored.unit:
+    if scored.product:
         positives = own / recipe.temperature
         if offset is not None:
             positives = positives + offset[scored.batch.items]
@@ -82,18 +83,20 @@ def _mean_of_exp(score: Tensor, users: Tensor) -> Tensor:
 
 
 def _blocked(scored: Scored, decoupled: bool) -> Tensor:
-    """The softmax loss of unit vectors, without its matrix of scores."""
+    """The softmax loss of products of vectors, without their matrix."""
     keys, ids = candidates(scored)
     batch, offset = scored.batch, scored.offset
     same = same_cells(batch.items, ids)
     offsets = None if offset is None else Offsets(offset[batch.items], offset[ids])
-    inputs = (scored.users, scored.items, keys, same, scored.recipe.temperature)
-    return sampled_softmax(*inputs, bound=1.0, offsets=offsets, decoupled=decoupled)
+    inputs = (scored.users, scored.items, keys, same, scored.recipe.temperature, scored.bound)
+    return sampled_softmax(*inputs, offsets=offsets, decoupled=decoupled)
 
 
 def _logits(scored: Scored) -> tuple[Tensor, Tensor]:
     """Scores of every user with every candidate over the temperature, and where that is the own item; both
     (B, M), for the caller to overwrite."""
+    if scored.recipe.sampling == "all":
+        raise ValueError("sampling=all needs a score that is one product; set space.score=[dot] or [cosine]")
     keys, ids = candidates(scored)
     same = ids.unsqueeze(0) == scored.batch.items.unsqueeze(1)
     # in place: B × M passes over memory are what this loss costs
@@ -104,8 +107,8 @@ def _logits(scored: Scored) -> tuple[Tensor, Tensor]:
 def candidates(scored: Scored) -> tuple[Tensor, Tensor]:
     """The vectors that every user is scored with (M, D), and which items they are (M,): those of the batch
     first, where they count, then the sampled ones. Errors: ValueError where there are none."""
-    batch, recipe = scored.batch, scored.recipe
-    keys = torch.cat([scored.items, scored.negatives]) if recipe.in_batch else scored.negatives
+    keys = torch.cat([scored.items, scored.negatives]) if scored.in_batch else scored.negatives
     if not len(keys):
-        raise ValueError(NO_NEGATIVES.format(recipe.loss))
-    return keys, torch.cat([batch.items, batch.negatives]) if recipe.in_batch else batch.negatives
+        raise ValueError(NO_NEGATIVES.format(scored.recipe.loss))
+    sampled = scored.batch.negatives
+    return keys, torch.cat([scored.batch.items, sampled]) if scored.in_batch else sampled

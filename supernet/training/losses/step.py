@@ -9,11 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ops.mixture import Mix, ScoreMixture
+from ops.score import Cosine, Dot
 from supernet.data.graph import ITEM, USER, Graph
 from supernet.data.sampling import Batch
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
 from supernet.training.losses.base import LOSSES, Scored
+from supernet.training.losses.negatives import hardest
 from supernet.training.recipe import Recipe
 
 
@@ -63,15 +65,21 @@ def batch_loss(
     With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
     input must be the same in training and in ranking.
     """
-    users = vectors.user.index_select(0, batch.users)
-    items = vectors.item.index_select(0, batch.items)
-    negatives = F.embedding(batch.negatives, vectors.item)
+    whole, only = recipe.sampling == "all", model.score.only
     cosine = recipe.similarity == "cosine" and "mlp" not in model.score.candidates
-    if cosine:
-        users, items, negatives = (F.normalize(x, dim=-1) for x in (users, items, negatives))
-    unit = cosine and model.score.only is not None  # dot and cosine agree
+    cosine = cosine or (whole and isinstance(only, Cosine))
+    read = partial(F.normalize, dim=-1) if cosine else _as_it_is
     score = partial(_score, model.score, None if weights is None else weights.get("score"))
-    return LOSSES[recipe.loss](Scored(score, users, items, negatives, batch, recipe, offset, unit))
+    users = read(vectors.user.index_select(0, batch.users))
+    if recipe.sampling == "hard":
+        pool = read(F.embedding(batch.negatives, vectors.item.detach()))
+        batch = batch._replace(negatives=hardest(score, users, pool, batch.negatives, recipe))
+    items = read(vectors.item.index_select(0, batch.items))
+    negatives = read(F.embedding(batch.negatives, vectors.item))
+    unit = cosine and only is not None  # dot and cosine agree
+    product = unit or (whole and isinstance(only, Dot))
+    bound = 1.0 if unit else None
+    return LOSSES[recipe.loss](Scored(score, users, items, negatives, batch, recipe, offset, product, bound))
 
 
 def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
@@ -80,6 +88,10 @@ def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
     items, both = torch.cat([batch.items, batch.negatives.flatten()]).unique(return_inverse=True)
     own, negatives = both.split([batch.items.numel(), batch.negatives.numel()])
     return {USER: users, ITEM: items}, Batch(place, own, negatives.view_as(batch.negatives))
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
 
 
 def _score(score: ScoreMixture, p: Mix | None, users: Tensor, items: Tensor, pairs: bool = False) -> Tensor:
