@@ -45,11 +45,16 @@ class Operator(NamedTuple):
         return Operator(self.relation.T, self.transposed, self.weight)
 
 
-class Step(NamedTuple):
-    """One layer: what arrives at users (from items), and at items (from users)."""
+class Arrow(NamedTuple):
+    """An operator with the sides it leads to and from: 0 for users, 1 for items."""
 
-    user: Operator
-    item: Operator
+    target: int
+    source: int
+    operator: Operator
+
+
+Step = tuple[Arrow, ...]
+"""One layer: all that arrives, at users and at items. Arrows to one side add up."""
 
 
 def propagate(
@@ -58,25 +63,29 @@ def propagate(
     steps: Sequence[Step],
     weights: Sequence[float],
     rows: tuple[Tensor, Tensor] | None = None,
+    shares: Sequence[tuple[float, float]] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""Weighted sum of all layers, :math:`z = \sum_l w_l x_l`, :math:`u_l = A_l i_{l-1}`, :math:`i_l = B_l
-    u_{l-1}`.
+    r"""Weighted sum of all layers, :math:`z = \sum_l w_l x_l`, where x holds users and items and
+    :math:`x_l = A_l x_{l-1}` is the sum of a step's arrows: :math:`u_l = A^{ui}_l i_{l-1} + A^{uu}_l
+    u_{l-1}`, :math:`i_l = A^{iu}_l u_{l-1} + A^{ii}_l i_{l-1}`.
 
     The map is linear and fixed, so its backward is the transposed polynomial by Horner's rule:
     :math:`g_{l-1} \mathrel{+}= A_l^\top g_l`. Nothing is kept between them, whatever the number of layers;
     the backward of the backward is this forward.  LightGCN, arXiv 2002.02126, equation 8
 
     rows: the users (R_users,) and items (R_items,) whose vectors are wanted, ascending, none twice; the last
-    layer is then computed for them alone, and so is its backward.
+    layer is then computed for them alone, and so is its backward. shares: of x_0 in each layer's users and
+    items (initial residual), :math:`x_l = (1 - a_l) A_l x_{l-1} + a_l x_0`.
     Shapes: users (N_users, D), items (N_items, D), weights L + 1 numbers -> the same two shapes, or (R_users,
     D), (R_items, D).
     """
     if len(weights) != len(steps) + 1:
         raise ValueError(f"{len(steps)} layers need {len(steps) + 1} weights, found {len(weights)}")
     if rows is not None and steps:
-        users_last, items_last = (step.rows(r) for step, r in zip(steps[-1], rows, strict=True))
-        steps = [*steps[:-1], Step(users_last, items_last)]
-    plan = Plan(tuple(steps), tuple(weights), rows, (len(users), len(items)))
+        last = tuple(arrow._replace(operator=arrow.operator.rows(rows[arrow.target])) for arrow in steps[-1])
+        steps = [*steps[:-1], last]
+    kept = tuple(shares or [(0.0, 0.0)] * len(steps))
+    plan = Plan(tuple(steps), tuple(weights), rows, (len(users), len(items)), kept)
     return _Polynomial.apply(users, items, plan, False)  # type: ignore[no-untyped-call]
 
 
@@ -86,12 +95,13 @@ Sides = list[Tensor | None]
 
 class Plan(NamedTuple):
     """What is fixed of a polynomial: operators, layer weights, the rows wanted (None: all), nodes of each
-    side."""
+    side, and what each layer keeps of x_0."""
 
     steps: tuple[Step, ...]
     weights: tuple[float, ...]
     rows: tuple[Tensor, Tensor] | None
     nodes: tuple[int, int]
+    shares: tuple[tuple[float, float], ...]
 
     def taken(self, x: Sides) -> Sides:
         """The wanted rows of each side."""
@@ -122,11 +132,14 @@ class _Polynomial(torch.autograd.Function):
 
 
 def _layers(x: Sides, plan: Plan) -> Sides:
-    out = [_plus(None, v, plan.weights[0]) for v in plan.taken(x)]
-    for number, (step, weight) in enumerate(zip(plan.steps, plan.weights[1:], strict=True), start=1):
-        x = [_arrive(step.user, x[1]), _arrive(step.item, x[0])]
-        read = x if number == len(plan.steps) else plan.taken(x)
-        out = [_plus(o, v, weight) for o, v in zip(out, read, strict=True)]
+    start, wanted = x, plan.taken(x)
+    out = [_plus(None, v, plan.weights[0]) for v in wanted]
+    layers = zip(plan.steps, plan.shares, plan.weights[1:], strict=True)
+    for number, (step, shares, weight) in enumerate(layers, start=1):
+        last = number == len(plan.steps)
+        x = _scaled(_forth(step, x), shares)
+        x = [_plus(v, s, a) for v, s, a in zip(x, wanted if last else start, shares, strict=True)]
+        out = [_plus(o, v, weight) for o, v in zip(out, x if last else plan.taken(x), strict=True)]
     return out
 
 
@@ -134,10 +147,19 @@ def _horner(grads: Sides, plan: Plan) -> Sides:
     out = [_plus(None, g, plan.weights[-1]) for g in grads]
     if not plan.steps:
         return _spread([None, None], out, 1.0, plan)
-    for step, weight in zip(reversed(plan.steps), reversed(plan.weights[:-1]), strict=True):
-        out = [_arrive(step.item.T, out[1]), _arrive(step.user.T, out[0])]
-        out = _spread(out, grads, weight, plan)
-    return out
+    to_start: Sides = [None, None]
+    layers = list(zip(plan.steps, plan.shares, plan.weights[:-1], strict=True))
+    for number, (step, shares, weight) in enumerate(reversed(layers)):
+        kept = [_plus(None, g, a) for g, a in zip(out, shares, strict=True)]
+        whole = _spread([None, None], kept, 1.0, plan) if number == 0 else kept
+        to_start = [_plus(t, g, 1.0) for t, g in zip(to_start, whole, strict=True)]
+        out = _spread(_back(step, _scaled(out, shares)), grads, weight, plan)
+    return [_plus(o, t, 1.0) for o, t in zip(out, to_start, strict=True)]
+
+
+def _scaled(x: Sides, shares: tuple[float, float]) -> Sides:
+    """(1 − a) x, in place."""
+    return [v if v is None or a == 0.0 else v.mul_(1.0 - a) for v, a in zip(x, shares, strict=True)]
 
 
 def _spread(out: Sides, grads: Sides, weight: float, plan: Plan) -> Sides:
@@ -151,8 +173,26 @@ def _spread(out: Sides, grads: Sides, weight: float, plan: Plan) -> Sides:
     return out
 
 
-def _arrive(operator: Operator, x: Tensor | None) -> Tensor | None:
-    return None if x is None else operator.apply(x)
+def _forth(step: Step, x: Sides) -> Sides:
+    """A x: what the arrows bring from all sources."""
+    out: Sides = [None, None]
+    for target, source, operator in step:
+        out[target] = _joined(out[target], operator, x[source])
+    return out
+
+
+def _back(step: Step, x: Sides) -> Sides:
+    """Aᵀ x: every arrow turned round."""
+    out: Sides = [None, None]
+    for target, source, operator in step:
+        out[source] = _joined(out[source], operator.T, x[target])
+    return out
+
+
+def _joined(out: Tensor | None, operator: Operator, x: Tensor | None) -> Tensor | None:
+    """out + operator x, into `out`; None stands for zeros."""
+    message = None if x is None else operator.apply(x)
+    return message if out is None else out if message is None else out.add_(message)
 
 
 def _plus(out: Tensor | None, x: Tensor | None, weight: float) -> Tensor | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ops.registry import Registry
+from ops.registry import Registry, Scalar
 
 READOUTS: Registry[type[nn.Module]] = Registry("read-out")
 
@@ -64,6 +65,27 @@ class Sum(LayerWeights):
     def weights(self) -> list[float]:
         """1 each."""
         return [1.0] * (self.layers + 1)
+
+
+@READOUTS.register("layer0")
+class LayerZero(LayerWeights):
+    """A share w of the features, and of the layers above them the mean for the rest, w x_0 + (1 − w)/L Σ x_l.
+
+    `layer0(share)` sets w; LightGCN++ (RecSys 2024, equation 6) tunes it. Shapes: [(N, D)] × (L + 1) ->
+    (N, D).
+    """
+
+    SCALARS: ClassVar[dict[str, Scalar]] = {"share": Scalar(0.2, 0.0, 1.0)}
+
+    def __init__(self, dim: int, layers: int, share: float = 0.2) -> None:
+        super().__init__(dim, layers)
+        self.share = share
+
+    def weights(self) -> list[float]:
+        """w, then (1 − w) / L each; 1 where there is no layer above."""
+        if not self.layers:
+            return [1.0]
+        return [self.share] + [(1.0 - self.share) / self.layers] * self.layers
 
 
 @READOUTS.register("max")

@@ -23,12 +23,12 @@ class EdgeWeights(NamedTuple):
 
 class Part(NamedTuple):
     """Where a relation of some rows or edges comes from: the whole relation, the edges of it that it holds
-    (E_part,), its targets among those of the whole (None: all), and what numbers of an edge are multiplied
-    by."""
+    (E_part,), its rows among those of the whole (R,), None for all of them, and what numbers of an edge are
+    multiplied by."""
 
     whole: Relation
     edges: Tensor
-    targets: Tensor | None = None
+    rows: Tensor | None = None
     scale: float = 1.0
 
 
@@ -115,6 +115,11 @@ class Relation:
             self._cache["T"] = twin
         return self._cache["T"]
 
+    @property
+    def origin(self) -> Relation:
+        """The relation of all rows and edges that this one is a part of; itself where it is whole."""
+        return self if self.part is None else self.part.whole.origin
+
     def rows(self, rows: Tensor) -> Relation:
         """The relation of some targets alone, R × N_src: rows (R,), ascending, none twice.
 
@@ -162,7 +167,7 @@ class Relation:
         """Number of edges of each target, (N_dst,), in the whole relation."""
         if self.part is not None:
             degree = self.part.whole.target_degree(dtype)
-            return degree if self.part.targets is None else degree.index_select(0, self.part.targets)
+            return degree if self.part.rows is None else degree.index_select(0, self.part.rows)
         return self.cached(("target_degree", dtype), lambda: self.ptr.diff().to(dtype))
 
     def source_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:

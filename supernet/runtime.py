@@ -117,7 +117,12 @@ def versions() -> dict[str, str]:
 
 
 class _Screen(logging.StreamHandler):  # type: ignore[type-arg]
-    """Standard error as it is at each line: a progress bar puts its own in place while it shows."""
+    """Standard error as it is at each line: a progress bar puts its own in place while it shows. A warning
+    says that it is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"{record.levelname}: {text}" if record.levelno >= logging.WARNING else text
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr

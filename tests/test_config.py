@@ -107,6 +107,30 @@ def test_names_and_ranges_are_checked(override, message):
         validate(typed(compose("train", override)))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["protocol=loose"], "protocol: unknown name 'loose'; choose from: strict, paper"),
+        (["epochs=5"], "epochs=5 is of protocol=paper"),
+        (["epochs=-1"], "epochs must be at least 0"),
+        (
+            ["protocol=paper", "tuning.trials=0"],
+            "no valid part to choose the epochs by; give epochs=<number>",
+        ),
+        (["protocol=paper", "epochs=5"], "tuning.trials=5, but protocol=paper has no valid part to tune on"),
+        (
+            ["protocol=paper", "epochs=5", "tuning.trials=0", "refit=false"],
+            "refit=false is of protocol=strict",
+        ),
+        (["recipes=metrics.json"], "tuning.trials=5, but recipes are taken over; set tuning.trials=0"),
+        (["tune=[derived,lightgnn]"], "tune: unknown name 'lightgnn'; choose from: all, derived, random"),
+    ],
+)
+def test_protocols_and_their_keys_must_agree(overrides, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        validate_derive(typed(compose("derive", "run=somewhere", *overrides)))
+
+
 def test_a_correction_without_softmax_is_refused():
     with pytest.raises(InputError, match=r"found 0\.3 with loss\.name=bpr; set loss\.correction=0"):
         validate(typed(compose("train", "loss=bpr", "loss.correction=0.3")))
@@ -151,7 +175,7 @@ def test_a_damaged_saved_config_is_an_input_error(tmp_path):
 def test_presets_fix_every_slot_and_searches_do_not():
     names = [path.stem for path in (conf_folder() / "space").glob("*.yaml")]
     open_spaces = {name for name in names if space_of(load_space(name)).choices()}
-    assert open_spaces == {"small", "full"}
+    assert open_spaces == {"small", "recommender", "full"}
 
 
 def test_an_unknown_preset_lists_the_others():

@@ -22,13 +22,18 @@ class LinearAggregator(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Differs wherever coefficients do."""
+        return (type(self).__name__,)
+
     def coefficients(self, relation: Relation, dtype: torch.dtype) -> Tensor:
         """The weight c(e) of each edge, (E,)."""
         raise NotImplementedError
 
     def edge_weights(self, relation: Relation, dtype: torch.dtype) -> EdgeWeights:
         """The coefficients in the order of both directions, kept by the relation."""
-        return relation.per_edge((type(self).__name__, dtype), lambda whole: self.coefficients(whole, dtype))
+        return relation.per_edge((*self.key, dtype), lambda whole: self.coefficients(whole, dtype))
 
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src -> (N_dst, D)."""

@@ -1,4 +1,5 @@
-"""The table of convolutions, and the family x·A + m·B + (x⊙m)·C to which all of them belong."""
+"""The table of convolutions, and the family x·A + m·B + (x⊙m)·C + a·x₀ to which all of them
+belong."""
 
 from __future__ import annotations
 
@@ -19,19 +20,26 @@ Matrix = Tensor | float
 
 
 class Terms(NamedTuple):
-    """The three matrices of a convolution, each (D, D) or a multiple of the identity."""
+    """The three matrices of a convolution, each (D, D) or a multiple of the identity; and the share of the
+    features."""
 
     target: Matrix = 0.0
     message: Matrix = 0.0
     product: Matrix = 0.0
+    initial: Matrix = 0.0
+
+    @property
+    def matrices(self) -> tuple[Matrix, Matrix, Matrix]:
+        """A, B, C."""
+        return self.target, self.message, self.product
 
 
 class LinearConvolution(nn.Module):
-    r"""Base of the convolutions :math:`h = xA + mB + (x \odot m)C`. A child gives `terms`, and `weights`
-    where it has any.
+    r"""Base of the convolutions :math:`h = xA + mB + (x \odot m)C + a x_0`. A child gives `terms`.
 
-    Weights are (D, D), applied from the right, without bias: an embedding needs none.
-    Shapes: target x (N, D), message m (N, D) -> (N, D).
+    Weights are (D, D), applied from the right, without bias: an embedding needs none. a is a number; only
+    where it is not 0 is `initial` read.
+    Shapes: target x (N, D), message m (N, D), initial x₀ (N, D), the features -> (N, D).
     """
 
     def __init__(self, dim: int) -> None:
@@ -49,27 +57,33 @@ class LinearConvolution(nn.Module):
             else:
                 nn.init.zeros_(weight)
 
-    def forward(self, target: Tensor, message: Tensor) -> Tensor:
+    def forward(self, target: Tensor, message: Tensor, initial: Tensor | None = None) -> Tensor:
         """The convolution."""
-        return apply_terms(self.terms(), target, message)
+        return apply_terms(self.terms(), target, message, initial)
 
 
-def apply_terms(terms: Terms, target: Tensor, message: Tensor) -> Tensor:
-    """x·A + m·B + (x⊙m)·C; a term whose matrix is 0.0 costs nothing. Shapes: (N, D), (N, D) -> (N, D).
+def apply_terms(terms: Terms, target: Tensor, message: Tensor, initial: Tensor | None = None) -> Tensor:
+    """x·A + m·B + (x⊙m)·C + a·x₀; a term whose matrix is 0.0 costs nothing. Shapes: (N, D) × 3 -> (N, D).
 
     With matrices everywhere it runs on the CPU by blocks of rows that stay in the cache, where autocast does
     not ask for other products.
     """
     here = target.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
-    if here and all(isinstance(matrix, Tensor) for matrix in terms):
-        return _Dense.apply(target, message, *terms)  # type: ignore[no-untyped-call]
-    return plain_terms(terms, target, message)
+    if here and all(isinstance(matrix, Tensor) for matrix in terms.matrices):
+        out = _Dense.apply(target, message, *terms.matrices)  # type: ignore[no-untyped-call]
+    else:
+        out = plain_terms(terms, target, message)
+    share = terms.initial
+    if isinstance(share, float) and share == 0.0:
+        return out
+    assert initial is not None, "a convolution that reads the features needs them"
+    return torch.addcmul(out, share, initial) if isinstance(share, Tensor) else out.add(initial, alpha=share)
 
 
 def plain_terms(terms: Terms, target: Tensor, message: Tensor) -> Tensor:
-    """`apply_terms` by operations that torch differentiates, any number of times."""
+    """x·A + m·B + (x⊙m)·C by operations that torch differentiates, any number of times."""
     out: Tensor | None = None
-    for matrix, factor in zip(terms, (target, message, None), strict=True):
+    for matrix, factor in zip(terms.matrices, (target, message, None), strict=True):
         if not (isinstance(matrix, float) and matrix == 0.0):
             out = _plus(out, target * message if factor is None else factor, matrix)
     return torch.zeros_like(target) if out is None else out.to(target.dtype)  # autocast ends here

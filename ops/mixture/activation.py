@@ -34,7 +34,7 @@ class ActivationMixture(Mixture):
         if single is not None:
             return single(x)
         p = cast(Tensor, p)
-        names = list(self.candidates)
+        names = self.names
         fused = [k for k, name in enumerate(names) if name in FUSED]
         out: Tensor | None = None
         if fused:

@@ -8,15 +8,18 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, NoMessage, SymmetricSum
+from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, NoMessage, SymmetricSum, UnitSum
 from ops.mixture.base import Mix, Mixture, Partial
 from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
+Weighted = Attention | UnitSum
+"""Aggregators whose edge weights depend on the vectors: coefficients(source, target, relation) -> (E,)."""
+
 
 class AggregateMixture(Mixture):
-    """Σ_k f_k aggregate_k: one product with mixed edge weights for the linear ones and attention, one each
-    for the others.
+    """Σ_k f_k aggregate_k: one product with mixed edge weights for the linear ones, `unit` and attention; the
+    others, each by itself.
 
     Shapes: source (N_src, D), target (N_dst, D), relation N_dst × N_src, p (K,) -> (N_dst, D).
     """
@@ -51,7 +54,7 @@ class AggregateMixture(Mixture):
         modules = list(self.candidates.values())
         out = self._products(source, target, relation, factors, x)
         for k, module in enumerate(modules):
-            if not isinstance(module, LinearAggregator | NoMessage | Attention):
+            if not isinstance(module, LinearAggregator | NoMessage | Weighted):
                 value = module(x, y, relation)
                 out = factors[k] * value if out is None else torch.addcmul(out, factors[k], value)
         return x.new_zeros(relation.n_target, x.shape[1]) if out is None else out
@@ -59,13 +62,17 @@ class AggregateMixture(Mixture):
     def _products(
         self, source: Tensor, target: Tensor, relation: Relation, factors: Tensor, x: Tensor
     ) -> Tensor | None:
-        """The linear candidates and attention: edge weights are mixed, then there is one product of x."""
+        """The linear candidates, `unit` and attention: edge weights are mixed, then there is one product of
+        x."""
         mixed = self._linear(relation, factors, x.dtype)
-        for k, module in enumerate(self.candidates.values()):
-            if isinstance(module, Attention):
-                share = factors[k] * module.coefficients(source, target, relation)
-                return spmm(relation, x, share if mixed is None else share + mixed.forward)
-        return None if mixed is None else spmm(relation, x, *mixed)
+        weighted = [(k, m) for k, m in enumerate(self.candidates.values()) if isinstance(m, Weighted)]
+        if not weighted:
+            return None if mixed is None else spmm(relation, x, *mixed)
+        total = None if mixed is None else mixed.forward
+        for k, module in weighted:
+            share = factors[k] * module.coefficients(source, target, relation)
+            total = share if total is None else total + share
+        return spmm(relation, x, total)
 
     def _linear(self, relation: Relation, factors: Tensor, dtype: torch.dtype) -> EdgeWeights | None:
         """Σ_k f_k c_k(e) over the linear candidates, in both directions."""
@@ -73,7 +80,7 @@ class AggregateMixture(Mixture):
         if not linear:
             return None
         stacked = relation.per_edge(
-            ("mixture", dtype, *(type(m).__name__ for m in linear.values())),
+            ("mixture", dtype, *(m.key for m in linear.values())),
             lambda whole: torch.stack([m.coefficients(whole, dtype) for m in linear.values()]),
         )
         shares = factors[list(linear)]

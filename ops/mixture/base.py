@@ -55,7 +55,8 @@ class Mixture(nn.Module):
         super().__init__()
         if not candidates:
             raise ValueError("a slot needs at least one candidate")
-        self.candidates = nn.ModuleDict(candidates)
+        self.names = tuple(candidates)
+        self.candidates = nn.ModuleDict({key_of(name): module for name, module in candidates.items()})
         self.calibrate = False
         self.scaled = scaled
         self.register_buffer("log_scale", torch.zeros(len(candidates)))
@@ -78,14 +79,13 @@ class Mixture(nn.Module):
     def chosen(self, p: Mix | None) -> nn.Module | None:
         """The candidate that stands alone, without a gradient to its probability; None in a mixture."""
         name = self.chosen_name(p)
-        return None if name is None else self.candidates[name]
+        return None if name is None else self.candidates[key_of(name)]
 
     def chosen_name(self, p: Mix | None) -> str | None:
         """Its name."""
-        names = list(self.candidates)
-        if len(names) == 1:
-            return names[0]
-        return names[p.number] if isinstance(p, Choice) and p.weight is None else None
+        if len(self.names) == 1:
+            return self.names[0]
+        return self.names[p.number] if isinstance(p, Choice) and p.weight is None else None
 
     def measure(self, outputs: Sequence[Tensor | None]) -> None:
         """Take the root-mean-square of each candidate's output; None stands for zeros, which have no
@@ -106,6 +106,12 @@ class Mixture(nn.Module):
     def sized(self, p: Tensor) -> Tensor:
         """1 for a candidate whose output has a size, 0 for one whose output is always zero, (K,)."""
         return torch.tensor([float(not isinstance(c, NoMessage)) for c in self.candidates.values()]).to(p)
+
+
+def key_of(name: str) -> str:
+    """The key of a candidate in the state_dict, where no dot may stand: "sym(0.4,0.6)" →
+    "sym(0_4,0_6)"."""
+    return name.replace(".", "_")
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ from ops.mixture.base import Mix, Mixture
 
 
 class ConvolveMixture(Mixture):
-    """Σ_k f_k convolve_k = x·A + m·B + (x⊙m)·C with mixed A, B, C: three products whatever K.
+    """Σ_k f_k convolve_k = x·A + m·B + (x⊙m)·C + a·x₀ with mixed A, B, C, a: three products whatever K.
 
-    Shapes: target (N, D), message (N, D), p (K,) -> (N, D).
+    Shapes: target (N, D), message (N, D), initial x₀ (N, D), p (K,) -> (N, D).
     """
 
     def __init__(self, names: Sequence[str], dim: int) -> None:
@@ -24,17 +24,19 @@ class ConvolveMixture(Mixture):
         self.register_buffer("eye", torch.eye(dim), persistent=False)
         self.eye: Tensor
 
-    def forward(self, target: Tensor, message: Tensor, p: Mix | None) -> Tensor:
+    def forward(self, target: Tensor, message: Tensor, initial: Tensor, p: Mix | None) -> Tensor:
         """The mixed convolution."""
         single = self.single(p)
         if single is not None:
-            return single(target, message)
+            return single(target, message, initial)
         if self.calibrate:
-            self.measure([module(target, message) for module in self.candidates.values()])
+            self.measure([module(target, message, initial) for module in self.candidates.values()])
         factors = self.factors(cast(Tensor, p))
         terms = [cast(LinearConvolution, module).terms() for module in self.candidates.values()]
-        mixed = [self._mix([term[i] for term in terms], factors) for i in range(3)]
-        return apply_terms(Terms(*mixed), target, message)
+        a, b, c = (self._mix(same, factors) for same in zip(*(term.matrices for term in terms), strict=True))
+        shares = [(k, term.initial) for k, term in enumerate(terms) if term.initial != 0.0]
+        initial_share = sum((factors[k] * share for k, share in shares), start=factors.new_zeros(()))
+        return apply_terms(Terms(a, b, c, initial_share if shares else 0.0), target, message, initial)
 
     def _mix(self, matrices: Sequence[Matrix], factors: Tensor) -> Matrix:
         scalars = [(k, m) for k, m in enumerate(matrices) if isinstance(m, float) and m != 0.0]

@@ -8,6 +8,7 @@ from typing import Any
 
 from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
+from supernet.config.tree import space_names
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
 from supernet.evaluation.metrics import METRICS
@@ -20,6 +21,7 @@ from supernet.search.settings import COSTS
 POSITIVE = {
     "model": ("dim",),
     "loss": ("temperature", "positive_temperature", "candidates"),
+    "graph": ("neighbours",),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
     "search": (
         "epochs",
@@ -35,6 +37,7 @@ POSITIVE = {
 }
 NOT_NEGATIVE = {
     "loss": ("negatives", "popularity", "correction", "negative_weight", "uniformity"),
+    "graph": ("shrinkage",),
     "training": ("l2",),
     "search": ("warmup", "checkpoint_every"),
     "data": ("min_user", "min_item"),
@@ -104,6 +107,29 @@ def validate_derive(config: DeriveConfig) -> None:
     _at_least(config, "top", 0, strictly=True)
     _at_least(config, "random_genotypes", 0)
     _at_least(config, "tuning.trials", 0)
+    _at_least(config, "epochs", 0)
+    known("protocol", config.protocol, ("strict", "paper"))
+    for name in config.tune:
+        known("tune", name, ("all", "derived", "random", *space_names()))
+    _protocol(config)
+
+
+def _protocol(config: DeriveConfig) -> None:
+    """What a protocol excludes: nothing that was asked for is passed over in silence."""
+    if config.protocol == "strict" and config.epochs:
+        raise InputError(
+            f"epochs={config.epochs} is of protocol=paper; the strict protocol chooses them by the valid part"
+        )
+    if config.protocol == "paper" and not config.epochs and config.recipes is None:
+        raise InputError(
+            "protocol=paper has no valid part to choose the epochs by; give epochs=<number>, or "
+            "recipes=<metrics.json of a strict run>"
+        )
+    if config.protocol == "paper" and not config.refit:
+        raise InputError("refit=false is of protocol=strict; paper trains on train + alpha + valid")
+    if config.tuning.trials and (config.protocol == "paper" or config.recipes is not None):
+        reason = "recipes are taken over" if config.recipes else "protocol=paper has no valid part to tune on"
+        raise InputError(f"tuning.trials={config.tuning.trials}, but {reason}; set tuning.trials=0")
 
 
 def finite(config: object, path: str = "") -> None:

@@ -10,13 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from supernet.config.loss_checks import known
 from supernet.config.schemas import SCHEMAS, SpaceConfig, TrainConfig
+from supernet.config.tree import conf_folder, space_names
 from supernet.runtime import InputError
-
-
-def conf_folder() -> Path:
-    """The Hydra tree: inside the installed package, or at the top of a checkout."""
-    package = Path(__file__).parent.parent
-    return package / "conf" if (package / "conf").is_dir() else package.parent / "conf"
 
 
 def typed(config: DictConfig) -> Any:  # noqa: ANN401
@@ -74,9 +69,8 @@ def arguments(config: object, *without: str) -> dict[str, Any]:
 
 def load_space(name: str) -> SpaceConfig:
     """A space of conf/space by name. Errors: InputError that lists them where there is none of that name."""
-    folder = conf_folder() / "space"
-    known("baselines", name, sorted(path.stem for path in folder.glob("*.yaml")))
-    raw = OmegaConf.load(folder / f"{name}.yaml")
+    known("baselines", name, space_names())
+    raw = OmegaConf.load(conf_folder() / "space" / f"{name}.yaml")
     assert isinstance(raw, DictConfig)
     raw.pop("defaults")
     loaded = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SpaceConfig), raw))

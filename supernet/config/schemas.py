@@ -130,6 +130,8 @@ class SpaceConfig:
     readout: list[str] = MISSING
     score: list[str] = field(default_factory=lambda: ["dot"])
     slots: dict[str, list[str]] = field(default_factory=dict)
+    relations: list[str] = field(default_factory=lambda: ["interactions"])  # and cooccurrence
+    aggregate_of: dict[str, list[str]] = field(default_factory=dict)  # relation → its own aggregators
 
 
 @dataclass
@@ -186,6 +188,14 @@ class ModelConfig:
 
 
 @dataclass
+class GraphConfig:
+    """How the relations beside the interactions are built, where space.relations names them."""
+
+    neighbours: int = 20  # items that each item receives from in cooccurrence
+    shrinkage: float = 10.0  # of its shrunk cosine: takes similarity off items with few users
+
+
+@dataclass
 class OpsConfig:
     """Kernels."""
 
@@ -210,6 +220,7 @@ class TrainConfig:
     run: str | None = None  # folder of the run; null: runs/<date>-<time>
     resume: str | None = None  # folder of a stopped run to go on with; nothing else is then given
     model: ModelConfig = field(default_factory=ModelConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     data: Any = MISSING
@@ -241,6 +252,14 @@ class DeriveConfig:
 
     run: str = MISSING  # folder of the run
     seeds: list[int] = field(default_factory=lambda: [0, 1])  # one retraining each
+    protocol: str = (
+        "strict"  # strict; paper: the published split as it is and fixed epochs, flagged everywhere
+    )
+    epochs: int = 0  # paper: train every model for so many; 0: as many as `recipes` has for it
+    recipes: str | None = None  # metrics.json of a strict run, whose tuned recipes are taken over
+    tune: list[str] = field(
+        default_factory=lambda: ["derived", "lightgcn"]
+    )  # those of the trained models that are tuned on their own, or random, all; others: LightGCN's recipe
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(
         default_factory=list

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from ops.relation import Relation
+from supernet.data.cooccurrence import item_neighbours
 from supernet.data.dataset import Pairs
 from supernet.data.sampling import sent
 
 USER, ITEM = "user", "item"
 SIDES = (USER, ITEM)
-INTERACTIONS = "interactions"
+INTERACTIONS, COOCCURRENCE = "interactions", "cooccurrence"
+
+RELATIONS = {
+    INTERACTIONS: {USER: ITEM, ITEM: USER},  # the train pairs
+    COOCCURRENCE: {ITEM: ITEM},  # each item's most similar items, by the users they share
+}
+"""Every named relation: the kind of node that receives → the kind that sends to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,37 +52,66 @@ class Graph:
         Degrees stay those of the whole graph, and the messages of weighted sums are divided by 1 - rate, so
         that they are right on average (the sparse dropout of NGCF, arXiv 1905.08108, section 2.4.2, as
         LightGCN's code has it; that an interaction is dropped as a whole: SGL, arXiv 2010.10783). A softmax
-        or a maximum over neighbours is over those that are left. Where rate is 0 it is the graph itself.
+        or a maximum over neighbours is over those that are left; filters (`svd`, `chebyshev`) are of the
+        whole graph, the step that follows them is not. Where rate is 0 it is the graph itself.
         """
         if rate == 0.0:
             return self
-        kept: dict[int, Relation] = {}
+        kept: dict[Relation, Relation] = {}
         for relation in (link.relation for link in self.links):
-            if id(relation) not in kept:
+            if relation not in kept:
                 mask = torch.rand(relation.n_edges, generator=generator) >= rate
                 part = relation.kept(sent(mask, relation.ptr.device), 1 / (1 - rate))
-                kept |= {id(relation): part, id(relation.T): part.T}
-        links = [replace(link, relation=kept[id(link.relation)]) for link in self.links]
-        return replace(self, links=tuple(links))
+                kept |= {relation: part, relation.T: part.T}
+        return replace(self, links=tuple(replace(link, relation=kept[link.relation]) for link in self.links))
+
+    def link(self, name: str, target: str) -> Link:
+        """The link of a relation that arrives at nodes of kind `target`.
+
+        Errors: ValueError where the graph was built without it.
+        """
+        for link in self.into(target):
+            if link.name == name:
+                return link
+        there = ", ".join(dict.fromkeys(link.name for link in self.links))
+        raise ValueError(f"the graph has no relation {name!r} into {target}s; it was built with: {there}")
 
     def to(self, device: torch.device | str) -> Graph:
-        """The same graph on another device."""
-        twins = {link.name: link.relation.to(device) for link in self.links if link.target == USER}
-        moved = [
-            replace(link, relation=twins[link.name] if link.target == USER else twins[link.name].T)
-            for link in self.links
-        ]
-        return replace(self, links=tuple(moved))
+        """The same graph on another device; two directions of one relation share their tensors there too."""
+        moved: dict[Relation, Relation] = {}
+        for relation in (link.relation for link in self.links):
+            twin = moved.get(relation.T)
+            moved[relation] = relation.to(device) if twin is None else twin.T
+        return replace(self, links=tuple(replace(link, relation=moved[link.relation]) for link in self.links))
 
 
-def build_graph(pairs: Pairs, n_users: int, n_items: int, backend: str = "auto") -> Graph:
-    """The bipartite graph of user–item pairs: `interactions` from items to users, and back.
+def build_graph(
+    pairs: Pairs,
+    n_users: int,
+    n_items: int,
+    backend: str = "auto",
+    relations: Sequence[str] = (INTERACTIONS,),
+    neighbours: int = 20,
+    shrinkage: float = 10.0,
+) -> Graph:
+    """The graph of user–item pairs with the named `relations`, all of them made of these pairs alone.
 
-    Both directions share one set of tensors; the square (N_users + N_items)² matrix is never built.
+    interactions: from items to users, and back; both directions share one set of tensors, and the square
+    (N_users + N_items)² matrix is never built. cooccurrence: to each item from its `neighbours` most similar
+    items, by the shrunk cosine of `supernet.data.cooccurrence`.
+
+    Errors: ValueError for a relation that does not exist, for pairs that `Relation` refuses and settings that
+    `item_neighbours` refuses.
     """
-    relation = Relation.from_edges(pairs.users, pairs.items, n_users, n_items, backend)
-    links = (
-        Link(INTERACTIONS, ITEM, USER, relation),
-        Link(INTERACTIONS, USER, ITEM, relation.T),
-    )
-    return Graph({USER: n_users, ITEM: n_items}, links)
+    links: list[Link] = []
+    for name in relations:
+        if name == INTERACTIONS:
+            relation = Relation.from_edges(pairs.users, pairs.items, n_users, n_items, backend)
+            links += [Link(name, ITEM, USER, relation), Link(name, USER, ITEM, relation.T)]
+        elif name == COOCCURRENCE:
+            edges = item_neighbours(pairs, n_users, n_items, neighbours, shrinkage)
+            relation = Relation.from_edges(edges.target, edges.source, n_items, n_items, backend)
+            links.append(Link(name, ITEM, ITEM, relation))
+        else:
+            raise ValueError(f"unknown relation {name!r}; choose from: {', '.join(RELATIONS)}")
+    return Graph({USER: n_users, ITEM: n_items}, tuple(links))

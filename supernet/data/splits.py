@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 
 from supernet.data.dataset import PARTS, Dataset, Pairs
 from supernet.data.interactions import Int64, Interactions, Mask, select
-from supernet.data.split_rules import SPLITS, TRAIN, Parts
+from supernet.data.split_rules import SPLITS, TEST, TRAIN, Parts
 from supernet.runtime import InputError
 
-__all__ = ["SPLITS", "check_parts", "split"]
+__all__ = ["SPLITS", "check_parts", "published_split", "split"]
 
 
 def split(interactions: Interactions, method: str, seed: int, **options: float) -> Dataset:
@@ -38,8 +39,24 @@ def split(interactions: Interactions, method: str, seed: int, **options: float) 
     return _dataset(_set_aside(replace(interactions, parts=parts, notes=(*interactions.notes, *notes))))
 
 
-def check_parts(interactions: Interactions) -> None:
-    """Raise InputError unless parts are disjoint, none is empty, and every user and item has a train pair."""
+def published_split(interactions: Interactions) -> Dataset:
+    """The files' own train and test; alpha and valid parts, where files give them, are put back into train.
+
+    No model can be chosen on it: for the paper protocol alone. As in `split`, pairs of users or items without
+    a train pair are set aside with a note.
+    Errors: InputError where the data came without parts, and from `check_parts`.
+    """
+    if interactions.parts is None:
+        raise InputError(f"{interactions.source}: needs data that comes in files of parts (train, test)")
+    parts = np.where(interactions.parts == TEST, TEST, TRAIN).astype(np.int8)
+    note = "published split: nothing was cut from train, alpha and valid are empty"
+    published = replace(interactions, parts=parts, notes=(*interactions.notes, note))
+    return _dataset(_set_aside(published), needed=("train", "test"))
+
+
+def check_parts(interactions: Interactions, needed: Sequence[str] = PARTS) -> None:
+    """Raise InputError unless parts are disjoint, none of `needed` is empty, and every user and item has a
+    train pair."""
     parts, keys = interactions.parts, interactions.keys
     assert parts is not None
     order = np.argsort(keys, kind="stable")
@@ -51,7 +68,7 @@ def check_parts(interactions: Interactions) -> None:
             "parts must be disjoint: run the duplicate filter before the split"
         )
     for index, name in enumerate(PARTS):
-        if not np.any(parts == index):
+        if name in needed and not np.any(parts == index):
             raise InputError(
                 f"{interactions.source}: no pair is left for {name} out of {len(interactions):,}; "
                 f"raise the share of {name}, relax the filters, choose another split, or give more data"
@@ -95,8 +112,8 @@ def _in_train(codes: Int64, parts: Parts, size: int) -> Mask:
     return np.bincount(codes[parts == TRAIN], minlength=size) > 0
 
 
-def _dataset(interactions: Interactions) -> Dataset:
-    check_parts(interactions)
+def _dataset(interactions: Interactions, needed: Sequence[str] = PARTS) -> Dataset:
+    check_parts(interactions, needed)
     order = np.argsort(interactions.keys)
     users, items = interactions.users[order], interactions.items[order]
     assert interactions.parts is not None

@@ -12,6 +12,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from ops.registry import Registry
+from supernet.data.cooccurrence import similarities
 from supernet.data.dataset import Pairs
 from supernet.evaluation.ranking import Score
 
@@ -20,7 +21,7 @@ Baseline = Callable[..., Score]
 
 BASELINES: Registry[Baseline] = Registry("baseline")
 
-# Cells (item, item) worked on at once: bounds the memory of a chunk of similarities at about 32 bytes each.
+# Cells (item, item) worked on at once: bounds the memory of a chunk.
 _CELLS = 2_000_000
 
 
@@ -48,10 +49,8 @@ def item_knn(
     Source: Deshpande & Karypis 2004; shrinkage as in Ferrari Dacrema et al., arXiv 1907.06902.
     Errors: ValueError for neighbours < 1 or shrinkage < 0.
     """
-    if neighbours < 1 or shrinkage < 0:
-        raise ValueError(f"needs neighbours ≥ 1 and shrinkage ≥ 0, found {neighbours} and {shrinkage}")
     seen = _matrix(train, n_users, n_items)
-    similar_t = _similarities(seen, neighbours, shrinkage).T.tocsr()
+    similar_t = similarities(seen, neighbours, shrinkage).T.tocsr()
 
     def score(users: Tensor) -> Tensor:
         dense = (seen[users.cpu().numpy()] @ similar_t).toarray()
@@ -70,10 +69,8 @@ def user_knn(
     Source: Herlocker et al. 1999; shrinkage as in Ferrari Dacrema et al., arXiv 1907.06902.
     Errors: ValueError for neighbours < 1 or shrinkage < 0.
     """
-    if neighbours < 1 or shrinkage < 0:
-        raise ValueError(f"needs neighbours ≥ 1 and shrinkage ≥ 0, found {neighbours} and {shrinkage}")
     seen = _matrix(train, n_users, n_items)
-    similar = _similarities(seen.T.tocsr(), neighbours, shrinkage)
+    similar = similarities(seen.T.tocsr(), neighbours, shrinkage)
 
     def score(users: Tensor) -> Tensor:
         dense = (similar[users.cpu().numpy()] @ seen).toarray()
@@ -172,30 +169,3 @@ def _right_singular_vectors(matrix: sparse.csr_array, rank: int, seed: int) -> n
 def _matrix(train: Pairs, n_users: int, n_items: int) -> sparse.csr_array:
     users, items = train.users.cpu().numpy(), train.items.cpu().numpy()
     return sparse.csr_array((np.ones(len(users), np.float32), (users, items)), shape=(n_users, n_items))
-
-
-def _similarities(seen: sparse.csr_array, neighbours: int, shrinkage: float) -> sparse.csr_array:
-    """Row j holds the similarities of j to N(j). Shapes: seen (N_users, N_items) -> (N_items, N_items)."""
-    n_items = seen.shape[1]
-    norms = np.sqrt(seen.sum(axis=0))
-    owners = seen.T.tocsr()
-    size = max(1, _CELLS // n_items)
-    chunks = []
-    for start in range(0, n_items, size):
-        both = (owners[start : start + size] @ seen).tocoo()
-        rows, items = both.row.astype(np.int64) + start, both.col.astype(np.int64)
-        values = both.data / (norms[rows] * norms[items] + shrinkage)
-        other = rows != items
-        chunks.append(_best_per_row(rows[other], items[other], values[other], neighbours))
-    rows, items, values = (np.concatenate(part) for part in zip(*chunks, strict=True))
-    return sparse.csr_array((values.astype(np.float32), (rows, items)), shape=(n_items, n_items))
-
-
-def _best_per_row(
-    rows: np.ndarray, items: np.ndarray, values: np.ndarray, best: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    order = np.lexsort((items, -values, rows))
-    rows, items, values = rows[order], items[order], values[order]
-    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    kept = rank < best
-    return rows[kept], items[kept], values[kept]

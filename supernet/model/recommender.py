@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple, cast
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ops.aggregate import LinearAggregator, NoMessage
-from ops.convolve import Light
+from ops.convolve import InitialResidual, Light
 from ops.mixture import (
     ActivationMixture,
     AggregateMixture,
@@ -18,7 +19,7 @@ from ops.mixture import (
     ReadoutMixture,
     ScoreMixture,
 )
-from ops.propagate import Operator, Step, propagate
+from ops.propagate import Arrow, Operator, Step, propagate
 from ops.readout import LayerWeights
 from supernet.data.graph import ITEM, SIDES, USER, Graph, Link
 from supernet.features import FeatureMixture
@@ -60,7 +61,8 @@ class Layer(nn.Module):
         candidates = space.candidates()
         self.side = side
         self.names = {
-            relation: space.slot("aggregate", layer, side, relation) for relation in space.relations
+            relation: space.slot("aggregate", layer, side, relation)
+            for relation in space.relations_into(side)
         }
         self.aggregate = nn.ModuleDict(
             {relation: AggregateMixture(candidates[slot], dim) for relation, slot in self.names.items()}
@@ -71,15 +73,25 @@ class Layer(nn.Module):
         self.activation = ActivationMixture(candidates[self.activation_slot], dim)
 
     def forward(
-        self, x: Mapping[str, Tensor], graph: Graph, weights: Weights, rows: Tensor | None = None
+        self,
+        x: Mapping[str, Tensor],
+        initial: Tensor,
+        graph: Graph,
+        weights: Weights,
+        rows: Tensor | None = None,
     ) -> Tensor:
-        """The layer's output for its side; of the nodes `rows` alone, where given, (R, D)."""
+        """The layer's output for its side; of the nodes `rows` alone, where given, (R, D). initial: the
+        features of the same nodes."""
         target = x[self.side] if rows is None else x[self.side].index_select(0, rows)
         with torch.autocast(target.device.type, enabled=False):  # sparse products stay in float32
-            messages = [self._message(x, target, link, weights, rows) for link in graph.into(self.side)]
-        message = messages[0] if len(messages) == 1 else torch.stack(messages).sum(dim=0)
-        out = self.convolve(target, message, weights.get(self.convolve_slot))
+            messages = [self._message(x, target, link, weights, rows) for link in self.links(graph)]
+            message = functools.reduce(torch.add, messages)
+        out = self.convolve(target, message, initial, weights.get(self.convolve_slot))
         return cast(Tensor, self.activation(out, weights.get(self.activation_slot)))
+
+    def links(self, graph: Graph) -> list[Link]:
+        """The links that it reads, in the order of the space; the graph may have others too."""
+        return [graph.link(relation, self.side) for relation in self.names]
 
     def _message(
         self,
@@ -97,14 +109,28 @@ class Layer(nn.Module):
             return slot(source, x[self.side], link.relation, p).index_select(0, rows)
         return slot(source, target, link.relation.rows(rows), p)
 
-    def operator(self, link: Link, weights: Weights, dtype: torch.dtype) -> Operator | None:
-        """The layer as one fixed operator, where it is light, linear and without activation; else None."""
-        slot = cast(AggregateMixture, self.aggregate[link.name])
-        aggregate = slot.chosen(weights.get(self.names[link.name]))
+    def share(self, weights: Weights) -> float | None:
+        """How much of the features the layer keeps, where it is light or a residual without activation; else
+        None."""
         convolve = self.convolve.chosen(weights.get(self.convolve_slot))
         activation = self.activation.chosen_name(weights.get(self.activation_slot))
-        if not isinstance(convolve, Light) or activation != "identity":
+        if not isinstance(convolve, Light | InitialResidual) or activation != "identity":
             return None
+        return convolve.share if isinstance(convolve, InitialResidual) else 0.0
+
+    def arrows(self, graph: Graph, weights: Weights, dtype: torch.dtype) -> Step | None:
+        """The messages as fixed operators, where all are linear; else None."""
+        found = []
+        for link in self.links(graph):
+            operator = self._operator(link, weights, dtype)
+            if operator is None:
+                return None
+            found.append(Arrow(SIDES.index(self.side), SIDES.index(link.source), operator))
+        return tuple(found)
+
+    def _operator(self, link: Link, weights: Weights, dtype: torch.dtype) -> Operator | None:
+        slot = cast(AggregateMixture, self.aggregate[link.name])
+        aggregate = slot.chosen(weights.get(self.names[link.name]))
         if isinstance(aggregate, NoMessage):
             return Operator(None)
         if not isinstance(aggregate, LinearAggregator):
@@ -178,12 +204,13 @@ class Recommender(nn.Module):
         polynomial = None if dropout is not None else self._polynomial(x, graph, weights, rows)
         if polynomial is not None:
             return polynomial
-        history = {side: [_rows(x[side], rows, side)] for side in SIDES}
+        features, wanted = x, {side: _rows(x[side], rows, side) for side in SIDES}
+        history = {side: [wanted[side]] for side in SIDES}
         for number, layer in enumerate(self.layers, start=1):
             chosen = rows if number == len(self.layers) else None
-            sides = cast(nn.ModuleDict, layer)
+            initial, sides = features if chosen is None else wanted, cast(nn.ModuleDict, layer)
             x = {
-                side: sides[side](x, graph, weights, None if chosen is None else chosen[side])
+                side: sides[side](x, initial[side], graph, weights, None if chosen is None else chosen[side])
                 for side in SIDES
             }
             if dropout is not None:
@@ -204,24 +231,30 @@ class Recommender(nn.Module):
         """The vectors of a model that is a polynomial of fixed operators (LightGCN and its kin), else
         None."""
         readout = cast(ReadoutMixture, self.readout[USER]).chosen(weights.get("readout"))
-        user = self._plan(graph, weights, USER, x[USER].dtype)
-        item = self._plan(graph, weights, ITEM, x[USER].dtype)
-        if user is None or item is None or not isinstance(readout, LayerWeights):
+        plan = self._plan(graph, weights, x[USER].dtype)
+        if plan is None or not isinstance(readout, LayerWeights):
             return None
-        steps = [Step(u, i) for u, i in zip(user, item, strict=True)]
-        if rows is None or any(crowded(rows[side], len(x[side])) for side in SIDES):
-            whole = propagate(x[USER], x[ITEM], steps, readout.weights())
-            return Vectors(*(_rows(z, rows, side) for z, side in zip(whole, SIDES, strict=True)))
-        return Vectors(*propagate(x[USER], x[ITEM], steps, readout.weights(), (rows[USER], rows[ITEM])))
+        few = rows is not None and not any(crowded(rows[side], len(x[side])) for side in SIDES)
+        wanted = (rows[USER], rows[ITEM]) if rows is not None and few else None
+        found = propagate(x[USER], x[ITEM], plan[0], readout.weights(), wanted, plan[1])
+        if wanted is not None:
+            return Vectors(*found)
+        return Vectors(*(_rows(z, rows, side) for z, side in zip(found, SIDES, strict=True)))
 
-    def _plan(self, graph: Graph, weights: Weights, side: str, dtype: torch.dtype) -> list[Operator] | None:
-        """The operator of each layer at one side, where all are weight-free and fixed."""
-        links = graph.into(side)
-        if len(links) != 1 or links[0].source == side:
-            return None
-        layers = (cast(Layer, cast(nn.ModuleDict, layer)[side]) for layer in self.layers)
-        plan = [layer.operator(links[0], weights, dtype) for layer in layers]
-        return None if any(step is None for step in plan) else cast(list[Operator], plan)
+    def _plan(
+        self, graph: Graph, weights: Weights, dtype: torch.dtype
+    ) -> tuple[list[Step], list[tuple[float, float]]] | None:
+        """The step of each layer and what it keeps of the features, where all are weight-free and fixed."""
+        steps, kept = [], []
+        for layer in self.layers:
+            sides = [cast(Layer, cast(nn.ModuleDict, layer)[side]) for side in SIDES]
+            shares = [side.share(weights) for side in sides]
+            arrows = [side.arrows(graph, weights, dtype) for side in sides if None not in shares]
+            if None in shares or None in arrows:
+                return None
+            steps.append(tuple(arrow for step in arrows for arrow in cast(Step, step)))
+            kept.append(cast(tuple[float, float], tuple(shares)))
+        return steps, kept
 
 
 def crowded(rows: Tensor, nodes: int) -> bool:

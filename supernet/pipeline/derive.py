@@ -9,12 +9,18 @@ from pathlib import Path
 import torch
 
 from supernet.config import DeriveConfig, TrainConfig, arguments
-from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
-from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained, fixed, random_designs, tuned
+from supernet.pipeline.choices import choose
+from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained
+from supernet.pipeline.files import write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
-from supernet.pipeline.results import Result, judge, write_results
+from supernet.pipeline.protocol import PROTOCOLS, check_run
+from supernet.pipeline.recipes import read_recipes
+from supernet.pipeline.results import Result
 from supernet.pipeline.stages import load_data
+from supernet.pipeline.tables import beyond_tables
+from supernet.pipeline.verdict import judge, warn
+from supernet.pipeline.yardstick import Yardstick
 from supernet.report.board import Board
 from supernet.report.progress import bar
 from supernet.runtime import InputError, atomic_path, open_log, set_up, write_text
@@ -32,37 +38,30 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             f"{folder / 'metrics.json'}: this run was derived already, and its test part is opened once; "
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
+    check_run(run, config.protocol)
     genotype = Genotype.load(folder / GENOTYPE)
+    taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
-    data = load_data(run)
+    data = load_data(run, published=config.protocol == "paper")
     log = open_log(folder / "derive.log")
+    log.info(PROTOCOLS[config.protocol])
     write_text(folder / "derive.yaml", composed)
     bench = Bench(data.without("test"), run, config, device)
-    contenders = choose(bench, genotype, folder / "tuning.journal", log)
+    contenders = choose(bench, genotype, taken, folder / "tuning.journal", log)
     outcomes = retrain(bench, contenders, log)
     _save_model(outcomes[DERIVED][0], folder)
-    results = open_test(data, run, contenders, outcomes, config)
+    yardstick = Yardstick.of(data, run.eval.ks)
+    results = open_test(yardstick, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
+    tag = "test" if config.protocol == "strict" else f"test_{config.protocol}"
     with Board(folder / "tensorboard") as board:
+        board.text("protocol", PROTOCOLS[config.protocol])
+        board.text("cohorts", beyond_tables(results, yardstick, run.eval.metric))
         for result in results:
-            means = {f"test/{m}/{result.name}": sum(v) / len(v) for m, v in result.metrics.items()}
-            board.scalars(0, means)
-    write_results(folder, data, run, config, genotype, results, verdict, outcomes[DERIVED][0])
+            board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
+    write_results(folder, data, run, config, genotype, results, verdict, yardstick, outcomes[DERIVED][0])
+    warn(verdict, log)
     return folder
-
-
-def choose(bench: Bench, genotype: Genotype, journal: Path, log: logging.Logger) -> list[Contender]:
-    """Every model to train: the derived one and LightGCN each tuned, the others with LightGCN's values."""
-    names = [name for name in bench.derive.baselines if name not in BASELINES]
-    others = {name: fixed(bench, name, None) for name in names}  # an unknown name fails before the tuning
-    seed = bench.derive.seeds[0]
-    found = [tuned(bench, DERIVED, genotype.to_space(), journal, seed, log)]
-    like = found[0]
-    if "lightgcn" in others:
-        like = tuned(bench, "lightgcn", others["lightgcn"].space, journal, seed, log)
-    for name in names:
-        found.append(like if name == "lightgcn" else fixed(bench, name, like))
-    return found + random_designs(bench, genotype, like)
 
 
 def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> Outcomes:
@@ -75,7 +74,8 @@ def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> O
             for seed in seeds:
                 trained = bench.retrain(contender, seed)
                 outcomes[contender.name].append(trained)
-                done = f"{trained.epochs} epochs, valid {trained.valid:.4f}, {trained.seconds:.1f} s"
+                valid = "fixed" if contender.epochs else f"valid {trained.valid:.4f}"
+                done = f"{trained.epochs} epochs, {valid}, {trained.seconds:.1f} s"
                 log.info("%s seed %d: %s", contender.name, seed, trained.failure or done)
                 progress.advance()
                 progress.status(f"{contender.name} seed {seed}")
@@ -86,20 +86,18 @@ def retrain(bench: Bench, contenders: list[Contender], log: logging.Logger) -> O
 
 
 def open_test(
-    data: Dataset,
-    run: TrainConfig,
+    yardstick: Yardstick,
     contenders: list[Contender],
     outcomes: Mapping[str, list[Trained]],
     config: DeriveConfig,
 ) -> list[Result]:
     """Look at the test part, once, after every choice has been made."""
-    test = data.user_items(["test"])
     by_name = {contender.name: contender for contender in contenders}
     order = [DERIVED, *config.baselines]
-    rows = [Result.of(name, by_name.get(name), outcomes[name], test, data, run.eval.ks) for name in order]
+    rows = [Result.of(name, by_name.get(name), outcomes[name], yardstick) for name in order]
     drawn = [name for name in outcomes if name not in order]
     if drawn:
-        several = [Result.of(name, by_name[name], outcomes[name], test, data, run.eval.ks) for name in drawn]
+        several = [Result.of(name, by_name[name], outcomes[name], yardstick) for name in drawn]
         rows.append(Result.mean(f"random (mean of {len(drawn)})", several))
     return rows
 

@@ -50,7 +50,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
             "space: every slot has one candidate, so there is nothing to search; try space=small"
         )
     data = load_data(config)
-    graph = graph_of(data, ["train"], config.ops.backend, device)
+    graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph)
     model = make_model(space, graph, config.model.dim, config.seed, device)
     folder = resume or new_folder(config.run)
     log = open_log(folder / "train.log")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig, arguments
+from supernet.config import GraphConfig, TrainConfig, arguments
 from supernet.data.dataset import PARTS, Dataset
 from supernet.data.filters import clean
-from supernet.data.graph import Graph, build_graph
+from supernet.data.graph import INTERACTIONS, Graph, build_graph
 from supernet.data.readers import READERS
-from supernet.data.splits import split
+from supernet.data.splits import published_split, split
 from supernet.evaluation.metrics import evaluate, sample_users
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
@@ -25,20 +25,30 @@ from supernet.training.recipe import Recipe
 FILTERS = ("min_rating", "min_user", "min_item")
 
 
-def load_data(config: TrainConfig) -> Dataset:
-    """Read, filter and split."""
+def load_data(config: TrainConfig, published: bool = False) -> Dataset:
+    """Read, filter and split; `published`: the files' own train and test parts, nothing cut from train."""
     read = READERS[config.data.reader]
     interactions = read(**arguments(config.data, "reader", *FILTERS))
     filters = {name: getattr(config.data, name) for name in FILTERS}
-    return split(
-        clean(interactions, **filters), config.split.method, config.seed, **arguments(config.split, "method")
-    )
+    cleaned = clean(interactions, **filters)
+    if published:
+        return published_split(cleaned)
+    return split(cleaned, config.split.method, config.seed, **arguments(config.split, "method"))
 
 
-def graph_of(data: Dataset, parts: Sequence[str], backend: str, device: torch.device) -> Graph:
-    """The graph of the given parts; before the refit that is train alone."""
+def graph_of(
+    data: Dataset,
+    parts: Sequence[str],
+    backend: str,
+    device: torch.device,
+    relations: Sequence[str] = (INTERACTIONS,),
+    settings: GraphConfig | None = None,
+) -> Graph:
+    """The graph of the given parts, which before the refit are train alone, with the relations that a space
+    asks for."""
     try:
-        return build_graph(data.pairs(parts), data.n_users, data.n_items, backend).to(device)
+        pairs, options = data.pairs(parts), arguments(settings or GraphConfig())
+        return build_graph(pairs, data.n_users, data.n_items, backend, relations, **options).to(device)
     except ValueError as error:
         raise InputError(str(error)) from None
 

@@ -12,7 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-SIDES, PARTS = ("user", "item"), ("convolve", "activation")
+from supernet.data.graph import RELATIONS, SIDES
+
+PARTS = ("convolve", "activation")
 _SLOT = re.compile(r"layer(?P<layer>\d+)/(?:(?P<side>user|item)/)?(?:(?P<relation>[^/]+)/)?(?P<part>[^/]+)")
 
 _SIGN = {"user": -1, "item": 1, "both": 0}
@@ -81,7 +83,8 @@ def _read(choices: Mapping[str, str]) -> tuple[dict[int, dict[str, _Side]], dict
             ends[slot] = choice
         elif found and (found["part"] == "aggregate" or (found["part"] in PARTS and not found["relation"])):
             sides = layers.setdefault(int(found["layer"]), {side: _Side() for side in SIDES})
-            for side in [found["side"]] if found["side"] else SIDES:
+            received = RELATIONS.get(found["relation"], SIDES)  # of tied sides
+            for side in [found["side"]] if found["side"] else received:
                 if found["part"] == "aggregate":
                     sides[side].aggregates[found["relation"] or "interactions"] = choice
                 else:

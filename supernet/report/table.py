@@ -29,24 +29,31 @@ class Row:
     highlight: bool = False
 
 
-def markdown(rows: Sequence[Row], metrics: Sequence[str] | None = None, footnotes: Sequence[str] = ()) -> str:
+def markdown(
+    rows: Sequence[Row],
+    metrics: Sequence[str] | None = None,
+    footnotes: Sequence[str] = (),
+    plain: bool = False,
+) -> str:
     """The table in Markdown: `metrics` (None: all there are), the best mean of each column in bold.
 
-    A metric that a row lacks is a dash. `footnotes` of the whole table follow those of the rows.
+    A metric that a row lacks is a dash. `footnotes` of the whole table follow those of the rows. plain: no
+    best, as where more is not better, and no seconds.
     """
     metrics = (
         list(dict.fromkeys(name for row in rows for name in row.metrics)) if metrics is None else metrics
     )
     notes = _notes(rows)
-    lines = [["model", *map(_label, metrics), "seconds"], ["---", *["---:"] * (len(metrics) + 1)]]
+    last = [] if plain else ["seconds"]
+    lines = [["model", *map(_label, metrics), *last], ["---", *["---:"] * len([*metrics, *last])]]
     for row in rows:
         name = row.model.replace("|", "\\|") + _mark(row, notes)
         cells = [f"**{name}**" if row.highlight else name]
         for metric in metrics:
             mean, sd = _mean_sd(row, metric)
             cell = mean if not sd else f"{mean} ± {sd}"
-            cells.append(f"**{cell}**" if mean == _best(rows, metric) else cell)
-        lines.append([*cells, _seconds(row.seconds)])
+            cells.append(f"**{cell}**" if not plain and mean == _best(rows, metric) else cell)
+        lines.append(cells if plain else [*cells, _seconds(row.seconds)])
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     below = _below(rows, notes, footnotes)
     return table + "\n" + ("\n" + "\n".join(f"{line}  " for line in below) + "\n" if below else "")
@@ -111,8 +118,9 @@ def _seconds(value: float) -> str:
 
 
 def _label(metric: str) -> str:
+    cohort, _, metric = metric.rpartition("/")
     name, at, k = metric.partition("@")
-    return _LABELS.get(name, name.capitalize()) + at + k
+    return f"{cohort} ".lstrip() + _LABELS.get(name, name.replace("_", " ").capitalize()) + at + k
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

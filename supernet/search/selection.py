@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ops.registry import Registry
 from supernet.space import SearchSpace
-from supernet.space.space import slot_kind
+from supernet.space.space import slot_kind, slot_relation
 
 Choices = dict[str, str]
 Mixture = Mapping[str, Tensor]
@@ -98,14 +98,21 @@ def draw(space: SearchSpace, mixture: Mixture, generator: torch.Generator) -> Ch
 
 
 def known_designs(space: SearchSpace, others: Sequence[SearchSpace]) -> list[Choices]:
-    """Those of `others` (fixed spaces, one candidate a kind) that are points of `space`, in its slots."""
-    kinds = {slot: slot_kind(slot) for slot in space.candidates()}
+    """Those of `others` (fixed spaces, one candidate a kind) that are points of `space`, in its slots; a
+    relation that they do not have is `none` in them."""
     found = []
     for other in others:
-        by_kind = {slot_kind(slot): names[0] for slot, names in other.candidates().items()}
-        if all(by_kind[kinds[slot]] in names for slot, names in space.candidates().items()):
-            found.append({slot: by_kind[kind] for slot, kind in kinds.items()})
+        design = {slot: _in_kind(other, slot) for slot in space.candidates()}
+        if all(design[slot] in names for slot, names in space.candidates().items()):
+            found.append(design)
     return found
+
+
+def _in_kind(other: SearchSpace, slot: str) -> str:
+    kind = slot_kind(slot)
+    if kind == "aggregate" and slot_relation(slot) not in other.relations:
+        return "none"
+    return next(names[0] for name, names in other.candidates().items() if slot_kind(name) == kind)
 
 
 def _distinct(pool: list[Choices]) -> list[Choices]:

@@ -1,6 +1,6 @@
 """What can be chosen (the search space), and what was chosen (the genotype)."""
 
 from supernet.space.genotype import Genotype
-from supernet.space.space import SearchSpace
+from supernet.space.space import SearchSpace, check_scalar
 
-__all__ = ["Genotype", "SearchSpace"]
+__all__ = ["Genotype", "SearchSpace", "check_scalar"]

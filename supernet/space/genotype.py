@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from supernet.data.graph import SIDES
+from supernet.data.graph import INTERACTIONS, RELATIONS, SIDES
 from supernet.runtime import InputError, write_json
-from supernet.space.space import SearchSpace, digest, slot_kind
+from supernet.space.space import SearchSpace, digest, slot_kind, slot_relation
 
 VERSION = 1
 
@@ -46,7 +46,7 @@ class Genotype:
 
     def to_space(self) -> SearchSpace:
         """The space with this one design in it."""
-        values: dict[str, tuple[str, ...]] = {}
+        values: dict[str, Any] = {}
         for slot, name in self.choices.items():
             values.setdefault(slot_kind(slot), (name,))
         return SearchSpace(
@@ -57,16 +57,25 @@ class Genotype:
             **values,
         )
 
+    def refined(self, choices: Mapping[str, str]) -> Genotype:
+        """The genotype with other choices in the same frame, this one its parent; itself where they are its
+        own."""
+        if dict(choices) == dict(self.choices):
+            return self
+        return replace(self, choices=dict(choices), parent=self.hash)
+
     def canonical(self) -> dict[str, str]:
         """Both sides written out; choices that cannot matter are set to one value.
 
-        A convolution `skip` does not read its message, so its aggregators become `none`. With read-out
-        `last`, layers at the end that are `skip` and `identity` on both sides are dropped.
+        A convolution `skip` does not read its message, so its aggregators become `none`. A relation beside
+        the interactions does not count where it is `none`. With read-out `last`, layers at the end that are
+        `skip` and `identity` on both sides are dropped.
         """
         full = _untied(self.choices, self.layers, self.relations) if self.tie_sides else dict(self.choices)
         for slot in full:
             if slot.endswith("/aggregate") and full[_convolution(slot)] == "skip":
                 full[slot] = "none"
+        full = {slot: name for slot, name in full.items() if not _dropped(slot, name)}
         if full["readout"] == "last":
             for layer in range(self.layers, 1, -1):
                 if not all(_idle(full, layer, side) for side in SIDES):
@@ -128,11 +137,16 @@ def _parse(cls: type[Genotype], path: Path, raw: Any) -> Genotype:  # noqa: ANN4
 
 def _untied(choices: Mapping[str, str], layers: int, relations: tuple[str, ...]) -> dict[str, str]:
     full = {slot: name for slot, name in choices.items() if not slot.startswith("layer")}
-    kinds = [*(f"{relation}/aggregate" for relation in relations), "convolve", "activation"]
+    sides = {f"{relation}/aggregate": tuple(RELATIONS[relation]) for relation in relations}
+    sides |= {"convolve": SIDES, "activation": SIDES}
     for layer in range(1, layers + 1):
-        for kind in kinds:
-            full |= {f"layer{layer}/{side}/{kind}": choices[f"layer{layer}/{kind}"] for side in SIDES}
+        for kind, at in sides.items():
+            full |= {f"layer{layer}/{side}/{kind}": choices[f"layer{layer}/{kind}"] for side in at}
     return full
+
+
+def _dropped(slot: str, name: str) -> bool:
+    return slot.endswith("/aggregate") and name == "none" and slot_relation(slot) != INTERACTIONS
 
 
 def _convolution(aggregate: str) -> str:

@@ -15,9 +15,9 @@ from ops.activation import ACTIVATIONS
 from ops.aggregate import AGGREGATORS
 from ops.convolve import CONVOLUTIONS
 from ops.readout import READOUTS
-from ops.registry import Registry
+from ops.registry import Registry, plain_name, written
 from ops.score import SCORES
-from supernet.data.graph import INTERACTIONS, SIDES
+from supernet.data.graph import INTERACTIONS, RELATIONS, SIDES
 from supernet.features import FEATURES
 from supernet.runtime import InputError
 
@@ -38,16 +38,18 @@ class SearchSpace:
     design.
 
     layers: number of layers, L. tie_sides: users and items choose alike in every layer. slots: candidates of
-    single slots, by name, where they differ from those of their kind. relations: named relations, each with
-    its own aggregators.
+    single slots, by name, where they differ from those of their kind. relations: named relations
+    (`supernet.data.graph.RELATIONS`), each with its own aggregators at the sides it arrives at.
+    aggregate_of: relation → candidates of its aggregate slots, where they differ from `aggregate`. A relation
+    beside the interactions can be dropped: where `aggregate` is open, its slots have `none` too.
 
     Slot names, the same in YAML, genotype, TensorBoard and messages:
     `features/user`, `layer1/user/interactions/aggregate`, `layer1/user/convolve`, `layer1/user/activation`,
     `readout`, `score`; with tied sides `layer1/interactions/aggregate`, `layer1/convolve`,
     `layer1/activation`.
 
-    Errors: InputError for an unknown or repeated candidate, an empty slot, a slot that does not exist, no
-    layers.
+    Errors: InputError for an unknown or repeated candidate or relation, an empty slot, a slot that does not
+    exist, a side that no relation arrives at, no layers.
     """
 
     layers: int
@@ -60,10 +62,12 @@ class SearchSpace:
     tie_sides: bool = False
     relations: tuple[str, ...] = (INTERACTIONS,)
     slots: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    aggregate_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.layers < 1:
             raise InputError(f"space.layers must be at least 1, found {self.layers}")
+        _check_relations(self.relations, self.aggregate_of)
         for slot, names in self.candidates().items():
             _check(slot, names)
 
@@ -76,20 +80,32 @@ class SearchSpace:
         parts = [f"layer{layer}", "" if self.tie_sides else side, relation, kind]
         return "/".join(part for part in parts if part)
 
+    def relations_into(self, side: str) -> list[str]:
+        """The relations whose messages arrive at `side`."""
+        return [name for name in self.relations if side in RELATIONS[name]]
+
+    def aggregators(self, relation: str) -> tuple[str, ...]:
+        """The candidates of a relation's aggregate slots."""
+        if relation in self.aggregate_of:
+            return tuple(self.aggregate_of[relation])
+        droppable = relation != INTERACTIONS and len(self.aggregate) > 1 and "none" not in self.aggregate
+        return ("none", *self.aggregate) if droppable else self.aggregate
+
     def candidates(self) -> dict[str, tuple[str, ...]]:
         """All slots in order of computation, with their candidates."""
         found = {self.slot("features", side=side): self.features for side in SIDES}
         for layer in range(1, self.layers + 1):
             for side in SIDES:
-                for relation in self.relations:
-                    found[self.slot("aggregate", layer, side, relation)] = self.aggregate
+                for relation in self.relations_into(side):
+                    found[self.slot("aggregate", layer, side, relation)] = self.aggregators(relation)
                 found[self.slot("convolve", layer, side)] = self.convolve
                 found[self.slot("activation", layer, side)] = self.activation
         found |= {"readout": self.readout, "score": self.score}
         unknown = [name for name in self.slots if name not in found]
         if unknown:
             raise InputError(f"space.slots: no slot {unknown[0]!r}; the slots are: {', '.join(found)}")
-        return found | {name: tuple(names) for name, names in self.slots.items()}
+        found |= {name: tuple(names) for name, names in self.slots.items()}
+        return {slot: tuple(_spelled(slot, name) for name in names) for slot, names in found.items()}
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """The slots that are still open: those with more than one candidate."""
@@ -108,6 +124,24 @@ class SearchSpace:
             relations=self.relations,
             slots={slot: (choices[slot],) for slot in self.candidates()},
             **values,
+        )
+
+    def scalars(self) -> tuple[str, ...]:
+        """The numbers of the chosen candidates that tuning may refine, as "sym.left"; whole ones are left
+        out."""
+        found: dict[str, None] = {}
+        for slot, names in self.candidates().items():
+            registry = KINDS[slot_kind(slot)]
+            for name in names:
+                numbers = (key for key, scalar in registry.bounds(name).items() if not scalar.whole)
+                found |= dict.fromkeys(f"{plain_name(name)}.{key}" for key in numbers)
+        return tuple(found)
+
+    def shifted(self, shifts: Mapping[str, float]) -> SearchSpace:
+        """The design with these added to its numbers, wherever they occur: {"sym.left": -0.05}; kept within
+        bounds."""
+        return self.fixed(
+            {slot: _shifted(slot, names[0], shifts) for slot, names in self.candidates().items()}
         )
 
     def sample(self, generator: torch.Generator) -> dict[str, str]:
@@ -133,10 +167,61 @@ def slot_kind(slot: str) -> str:
     raise InputError(f"no slot {slot!r}")
 
 
+def check_scalar(key: str) -> None:
+    """Errors: InputError where "sym.left" names no number of any candidate."""
+    known = {
+        f"{name}.{scalar}": bounds
+        for registry in KINDS.values()
+        for name in registry
+        for scalar, bounds in registry.bounds(name).items()
+    }
+    choices = [name for name, bounds in known.items() if not bounds.whole]
+    if key not in choices:
+        raise InputError(f"no candidate has a number {key!r}; choose from: {', '.join(choices)}")
+
+
+def _shifted(slot: str, name: str, shifts: Mapping[str, float]) -> str:
+    registry, plain = KINDS[slot_kind(slot)], plain_name(name)
+    bounds, values = registry.bounds(name), registry.scalars(name)
+    moved = {key: value + shifts.get(f"{plain}.{key}", 0.0) for key, value in values.items()}
+    kept = {key: min(max(value, bounds[key].low), bounds[key].high) for key, value in moved.items()}
+    return registry.spelled(written(plain, kept)) if kept else name
+
+
+def _spelled(slot: str, name: str) -> str:
+    """The one spelling of a candidate; what no registry knows stays as it is, for the check."""
+    try:
+        return KINDS[slot_kind(slot)].spelled(name)
+    except LookupError:
+        return name
+
+
+def slot_relation(slot: str) -> str:
+    """The relation of an aggregate slot: "layer1/item/cooccurrence/aggregate" → "cooccurrence"."""
+    return slot.split("/")[-2]
+
+
 def digest(value: object) -> str:
     """The first twelve hexadecimal digits of the SHA-256 of canonical JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _check_relations(relations: Sequence[str], aggregate_of: Mapping[str, Sequence[str]]) -> None:
+    for name in relations:
+        if name not in RELATIONS:
+            raise InputError(f"space.relations: unknown name {name!r}; choose from: {', '.join(RELATIONS)}")
+    if len(set(relations)) < len(relations):
+        raise InputError(f"space.relations names a relation twice: {', '.join(relations)}")
+    for side in SIDES:
+        if not any(side in RELATIONS[name] for name in relations):
+            raise InputError(f"space.relations: nothing arrives at {side}s; add {INTERACTIONS}")
+    for name in aggregate_of:
+        if name not in relations:
+            raise InputError(
+                f"space.aggregate_of: the space has no relation {name!r}; its relations are: "
+                f"{', '.join(relations)}"
+            )
 
 
 def _check(slot: str, names: Sequence[str]) -> None:
@@ -147,5 +232,9 @@ def _check(slot: str, names: Sequence[str]) -> None:
         if name not in registry:
             known = ", ".join(registry)
             raise InputError(f"space: slot {slot} has an unknown candidate {name!r}; choose from: {known}")
+        try:
+            registry[name]
+        except LookupError as error:
+            raise InputError(f"space: slot {slot}: {error.args[0]}") from None
     if len(set(names)) < len(names):
         raise InputError(f"space: slot {slot} names a candidate twice: {', '.join(names)}")

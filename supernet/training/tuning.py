@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 
 from supernet.runtime import InputError
+from supernet.space import check_scalar
 from supernet.training.fit import Epoch, Fit, Watch
 from supernet.training.recipe import Recipe
 
@@ -22,14 +24,20 @@ SHARES = ("item_norm", "hard")
 RATES = ("dropout", "edge_dropout")
 """Fields that lie in [0, 1)."""
 
-Objective = Callable[[Recipe, Watch], Fit]
-"""Train with a recipe; call the watcher after every epoch and stop when it says so."""
+Shifts = Mapping[str, float]
+"""What is added to numbers of the design, as "sym.left" → −0.05 (`SearchSpace.shifted`)."""
+
+Objective = Callable[[Recipe, Shifts, Watch], Fit]
+"""Train a shifted design with a recipe; call the watcher after every epoch and stop when it says so."""
 
 
 @dataclass(frozen=True)
 class TuningSettings:
     """As supernet.config.TuningConfig: sampler, budget in trials and seconds, pruning, start-up trials,
-    space."""
+    space.
+
+    Keys of the space are fields of the recipe; those with a dot are shifts of the design's numbers.
+    """
 
     sampler: str
     trials: int
@@ -38,13 +46,19 @@ class TuningSettings:
     startup: int
     space: Mapping[str, Mapping[str, Any]]
 
+    def of(self, scalars: Sequence[str]) -> TuningSettings:
+        """The settings for a design that has these numbers alone."""
+        kept = {key: spec for key, spec in self.space.items() if "." not in key or key in scalars}
+        return replace(self, space=kept)
+
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best recipe, its validation score, the number of finished and pruned trials, and the seconds
-    spent."""
+    """The best recipe and shifts, their validation score, the number of finished and pruned trials, and the
+    seconds spent."""
 
     recipe: Recipe
+    shifts: Shifts
     score: float
     finished: int
     pruned: int
@@ -54,7 +68,8 @@ class Tuned:
 def tune(
     objective: Objective, recipe: Recipe, settings: TuningSettings, name: str, journal: Path, seed: int
 ) -> Tuned:
-    """The best of `settings.trials` recipes by validation score; `recipe` itself is the first one tried.
+    """The best of `settings.trials` recipes by validation score; `recipe` itself, with the design as it is,
+    is the first one tried.
 
     Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in full,
     whatever the number of trials. Ties go to the earlier trial.
@@ -90,31 +105,39 @@ def tune(
 def _trial(
     trial: optuna.Trial, objective: Objective, recipe: Recipe, space: Mapping[str, Mapping[str, Any]]
 ) -> float:
-    candidate = replace(recipe, **{key: _suggest(trial, key, spec) for key, spec in space.items()})
+    drawn = {key: _suggest(trial, key, spec) for key, spec in space.items()}
+    candidate, shifts = _parted(recipe, drawn)
 
     def watch(epoch: Epoch) -> bool:
         if epoch.score is not None:
             trial.report(epoch.best, epoch.epoch)
         return trial.should_prune()
 
-    result = objective(candidate, watch)
+    result = objective(candidate, shifts, watch)
     if trial.should_prune():
         raise optuna.TrialPruned
     trial.set_user_attr("best_epoch", result.best_epoch)
     return result.best_score
 
 
+def _parted(recipe: Recipe, values: Mapping[str, Any]) -> tuple[Recipe, Shifts]:
+    shifts = {key: float(value) for key, value in values.items() if "." in key}
+    return replace(recipe, **{key: value for key, value in values.items() if key not in shifts}), shifts
+
+
 def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
     """Errors: InputError for a field that a recipe lacks, a malformed range, or a range in a grid."""
     for key, spec in space.items():
-        if key not in Recipe.__dataclass_fields__:
+        if "." not in key and key not in Recipe.__dataclass_fields__:
             known = ", ".join(Recipe.__dataclass_fields__)
             raise InputError(f"tuning.space: a recipe has no {key!r}; choose from: {known}")
         if spec.keys() != {"choices"} and not {"low", "high"} <= spec.keys() <= {"low", "high", "log"}:
             raise InputError(
                 f"tuning.space.{key}: give choices, or low and high (and log); found {dict(spec)}"
             )
-        if "choices" not in spec:
+        if "." in key:
+            _check_shift(key, spec)
+        elif "choices" not in spec:
             _check_range(key, spec)
         elif not spec["choices"]:
             raise InputError(f"tuning.space.{key}.choices is empty; give at least one value")
@@ -122,6 +145,20 @@ def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
             _check_share(key, spec["choices"])
         if sampler == "grid" and "choices" not in spec:
             raise InputError(f"tuning.space.{key}: a grid needs choices, found {dict(spec)}")
+
+
+def _check_shift(key: str, spec: Mapping[str, Any]) -> None:
+    try:
+        check_scalar(key)
+    except InputError as error:
+        raise InputError(f"tuning.space: {error}") from None
+    values = spec["choices"] if "choices" in spec else [spec["low"], spec["high"]]
+    plain = all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+    if not values or spec.get("log") or not plain or ("low" in spec and values[0] > values[1]):
+        raise InputError(
+            f"tuning.space.{key} is added to a number of the design: give choices, or low and high, finite "
+            f"and without log; found {dict(spec)}"
+        )
 
 
 def _check_range(key: str, spec: Mapping[str, Any]) -> None:
@@ -157,7 +194,7 @@ def _values(recipe: Recipe, space: Mapping[str, Mapping[str, Any]]) -> dict[str,
     """The recipe's own values, where the space can hold them."""
     values = {}
     for key, spec in space.items():
-        value = getattr(recipe, key)
+        value = 0.0 if "." in key else getattr(recipe, key)
         if "choices" in spec:
             if value in spec["choices"]:
                 values[key] = value
@@ -225,4 +262,4 @@ def _best(study: optuna.Study, recipe: Recipe) -> Tuned:
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
     seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
     pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in trials)
-    return Tuned(replace(recipe, **best.params), float(best.value or 0.0), len(complete), pruned, seconds)
+    return Tuned(*_parted(recipe, best.params), float(best.value or 0.0), len(complete), pruned, seconds)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from supernet.data.dataset import PARTS
 from supernet.data.interactions import select
-from supernet.data.splits import SPLITS, check_parts, split
+from supernet.data.splits import SPLITS, check_parts, published_split, split
 from supernet.runtime import InputError
 
 SIZES = st.lists(st.integers(1, 12), min_size=4, max_size=12)
@@ -154,6 +154,21 @@ def test_given_leaves_complete_parts_alone(make):
     data = grid(make, [8, 8])
     data = replace(data, parts=(np.arange(len(data)) % 4).astype(np.int8))
     assert rule(data, "given").tolist() == data.parts.tolist()
+
+
+def test_the_published_split_is_the_files_own_train_and_test(make):
+    """Item y stands once in the train file: cut to valid it would be set aside, with its test pair."""
+    pairs = [("a", "x"), ("a", "y"), ("b", "x"), ("b", "z"), ("b", "y"), ("a", "z"), ("a", "new")]
+    data = make(pairs, parts=["train", "valid", "train", "alpha", "test", "test", "test"])
+    parts = named(published_split(data))
+    assert parts["train"] == {("a", "x"), ("a", "y"), ("b", "x"), ("b", "z")}
+    assert parts["test"] == {("b", "y"), ("a", "z")}
+    assert parts["alpha"] == parts["valid"] == set()
+    assert any("1 pairs" in note and "set aside" in note for note in published_split(data).notes)
+    with pytest.raises(InputError, match="no pair is left for test"):
+        published_split(make(pairs[:2], parts=["train", "valid"]))
+    with pytest.raises(InputError, match="files of parts"):
+        published_split(make(pairs))
 
 
 def test_pairs_never_seen_in_train_are_set_aside_and_counted(make):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from supernet.data import cooccurrence
 from supernet.data.dataset import Pairs, UserItems
 from supernet.evaluation import baselines
 from supernet.evaluation.baselines import BASELINES, ease, gf_cf, item_knn, pop, user_knn
@@ -33,7 +34,7 @@ def dense_item_knn(dense, neighbours, shrinkage):
 @pytest.mark.parametrize("neighbours", [1, 4, 100])
 @pytest.mark.parametrize("cells", [1, 30, 10**6])
 def test_item_knn_equals_the_dense_formula(neighbours, shrinkage, cells, monkeypatch):
-    monkeypatch.setattr(baselines, "_CELLS", cells)
+    monkeypatch.setattr(cooccurrence, "CELLS", cells)
     dense, train = planted()
     users = torch.tensor([4, 0, 29, 11])
     scores = item_knn(train, 30, 12, neighbours=neighbours, shrinkage=shrinkage)(users)

@@ -11,7 +11,7 @@ from ops.convolve import CONVOLUTIONS
 from ops.readout import READOUTS
 from ops.score import SCORES
 from supernet.data.dataset import Pairs
-from supernet.data.graph import build_graph
+from supernet.data.graph import COOCCURRENCE, INTERACTIONS, build_graph
 from supernet.model import Recommender
 from supernet.space import SearchSpace
 
@@ -27,18 +27,28 @@ PRESETS = {  # aggregate, convolve, activation, readout
     "gat": ("attention", "gcn", "elu", "last"),
     "ngcf": ("sym", "ngcf", "leaky_relu", "concat"),
     "gin": ("sum", "gin", "relu", "last"),
+    "lightgcn_pp": ("unit", "light", "identity", "layer0"),
     "mf": ("none", "skip", "identity", "last"),
 }
 
 
+def build(pairs):
+    """A graph of all relations: a space reads those that it has."""
+    return build_graph(pairs, USERS, ITEMS, "auto", (INTERACTIONS, COOCCURRENCE), neighbours=2)
+
+
 @pytest.fixture
 def graph():
-    return build_graph(Pairs(*torch.tensor(EDGES).t()), USERS, ITEMS)
+    return build(Pairs(*torch.tensor(EDGES).t()))
 
 
-@pytest.fixture(params=[True, False], ids=["tied", "untied"])
+@pytest.fixture(
+    params=[(True, 1), (False, 1), (True, 2), (False, 2)],
+    ids=["tied", "untied", "tied, two relations", "untied, two relations"],
+)
 def space(request):
     """Everything there is."""
+    tied, relations = request.param
     return SearchSpace(
         layers=LAYERS,
         aggregate=tuple(AGGREGATORS),
@@ -46,7 +56,8 @@ def space(request):
         activation=tuple(ACTIVATIONS),
         readout=tuple(READOUTS),
         score=tuple(SCORES),
-        tie_sides=request.param,
+        tie_sides=tied,
+        relations=(INTERACTIONS, COOCCURRENCE)[:relations],
     )
 
 
@@ -57,7 +68,9 @@ def preset(request):
 
 @pytest.fixture
 def tools():
-    return SimpleNamespace(choices=choices, model_of=model_of, one_hot=one_hot, inside=inside, scores=scores)
+    return SimpleNamespace(
+        choices=choices, model_of=model_of, one_hot=one_hot, inside=inside, scores=scores, build=build
+    )
 
 
 def choices(space, preset):

@@ -32,6 +32,8 @@ def layer(name, A, x, source, w):
     """The new vectors of one side: A (N, M) 0/1, x (N, D) its old vectors, source (M, D) the other side's."""
     if name == "lightgcn":
         return sym(A, source, x, w)
+    if name == "lightgcn_pp":
+        return A @ F.normalize(source) / A.sum(1, keepdim=True).clamp(min=1).sqrt()
     if name == "gcn":
         return F.relu(sym(A, source, x, w) @ w["convolve.weight"])
     if name == "graphsage":
@@ -50,6 +52,8 @@ def layer(name, A, x, source, w):
 def read(name, layers):
     if name == "lightgcn":
         return sum(layers) / len(layers)
+    if name == "lightgcn_pp":
+        return 0.2 * layers[0] + 0.8 * sum(layers[1:]) / len(layers[1:])
     return torch.cat(layers, dim=1) if name == "ngcf" else layers[-1]
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from ops.mixture import calibrating
+from ops.relation import Relation
 from supernet.data.dataset import Pairs
-from supernet.data.graph import build_graph
 from supernet.data.sampling import Batch
 from supernet.model.recommender import Dropout, crowded
 from supernet.search.relaxations import mix, partial, paths
@@ -100,7 +100,8 @@ def test_each_slot_reads_its_own_alpha(tools, space, graph):
     kinds = ["aggregate", "convolve", "activation"]
     for kind in kinds:
         alike = [scores for slot, scores in moved.items() if slot.endswith(kind)]
-        assert len(alike) == (2 if space.tie_sides else 4)
+        expected = 2 if space.tie_sides else 4
+        assert len(alike) == expected + 2 * (kind == "aggregate" and len(space.relations) == 2)
         for k, scores in enumerate(alike):
             assert not any(torch.allclose(scores, other) for other in alike[:k]), kind
 
@@ -120,8 +121,14 @@ def test_each_layer_does_what_its_own_slots_say(tools, space, graph):
     d, e = A.sum(1, keepdim=True).clamp(min=1), A.sum(0, keepdim=True).clamp(min=1)
     u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
     W, V = (model.layers[0][side].convolve.candidates["gcn"].weight for side in ("user", "item"))
-    u, i = (A / (d * e).sqrt() @ i @ W).relu(), ((A / (d * e).sqrt()).T @ u @ V).relu()
-    expected = (A / d @ i) @ (A.T / e.T @ u).T
+    C = torch.zeros(graph.nodes["item"], graph.nodes["item"])
+    if "cooccurrence" in space.relations:
+        among = graph.link("cooccurrence", "item").relation
+        C[among.row, among.index] = 1
+    f, g = C.sum(1, keepdim=True).clamp(min=1), C.sum(0, keepdim=True).clamp(min=1)
+    messages = (A / (d * e).sqrt()).T @ u + C / (f * g).sqrt() @ i
+    u, i = (A / (d * e).sqrt() @ i @ W).relu(), (messages @ V).relu()
+    expected = (A / d @ i) @ (A.T / e.T @ u + C / f @ i).T
     torch.testing.assert_close(tools.scores(model, graph, tools.one_hot(space, chosen)), expected)
     derived = derived_from(tools, model, graph, chosen)
     torch.testing.assert_close(tools.scores(derived, graph), expected)
@@ -130,8 +137,9 @@ def test_each_layer_does_what_its_own_slots_say(tools, space, graph):
 def test_tied_sides_share_alphas_not_weights(tools, space, graph):
     model = tools.model_of(space, graph)
     shared = [slot for slot in model.alphas if "/user/" not in slot and "/item/" not in slot]
-    assert len(shared) == (3 * 2 + 2 if space.tie_sides else 2)
+    assert len(shared) == ((2 + len(space.relations)) * 2 + 2 if space.tie_sides else 2)
     user, item = (dict(model.layers[0][side].named_parameters()) for side in ("user", "item"))
+    item = {name: weight for name, weight in item.items() if "cooccurrence" not in name}
     assert user.keys() == item.keys()
     assert not {id(p) for p in user.values()} & {id(p) for p in item.values()}
 
@@ -141,9 +149,12 @@ def test_relabelling_nodes_relabels_the_output(tools, space, graph):
     vectors = model(graph, mixture)
     generator = torch.Generator().manual_seed(4)
     new = {side: torch.randperm(graph.nodes[side], generator=generator) for side in ("user", "item")}
-    relation = graph.into("user")[0].relation
-    pairs = Pairs(new["user"][relation.row], new["item"][relation.index])
-    relabelled = build_graph(pairs, graph.nodes["user"], graph.nodes["item"])
+    links = []
+    for link in graph.links:
+        target, source = new[link.target][link.relation.row], new[link.source][link.relation.index]
+        sizes = graph.nodes[link.target], graph.nodes[link.source]
+        links.append(replace(link, relation=Relation.from_edges(target, source, *sizes)))
+    relabelled = replace(graph, links=tuple(links))
     for side, feature in model.features.items():
         weight = feature.candidates["id"].weight
         weight.data = torch.empty_like(weight).index_copy(0, new[side], weight.data)
@@ -170,7 +181,7 @@ def test_the_same_generator_gives_the_same_weights(tools, space, graph):
 def test_a_model_reads_any_graph(tools, space, graph):
     """The graph is given to `forward`, so a model can refit on more edges than it was searched on."""
     model, mixture = tools.model_of(space, graph), tools.inside(space)
-    more = build_graph(Pairs(torch.tensor([6, 0]), torch.tensor([5, 0])), *graph.nodes.values())
+    more = tools.build(Pairs(torch.tensor([6, 0]), torch.tensor([5, 0])))
     before = tools.scores(model, graph, mixture)
     assert not torch.allclose(tools.scores(model, more, mixture), before)
     assert torch.equal(tools.scores(model, graph, mixture), before)
@@ -223,8 +234,14 @@ def test_some_rows_of_every_preset_are_rows_of_the_whole(tools, space, graph, pr
     assert_rows(tools.model_of(fixed, graph), graph, {}, rows)
 
 
-def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(tools, space, graph, monkeypatch):
-    fixed = space.fixed(tools.choices(space, "lightgcn"))
+@pytest.mark.parametrize("residual", [(), ("user",), ("user", "item")], ids=str)
+def test_a_weight_free_design_is_the_same_as_polynomial_and_by_layers(
+    residual, tools, space, graph, monkeypatch
+):
+    chosen = tools.choices(space, "lightgcn")
+    kept = [s for s in chosen if s.endswith("convolve") and (space.tie_sides or s.split("/")[1] in residual)]
+    space = replace(space, slots={slot: ("residual(0.3)",) for slot in kept if residual})
+    fixed = space.fixed(chosen | {slot: "residual(0.3)" for slot in kept if residual})
     model = tools.model_of(fixed, graph)
     lean = model(graph)
     monkeypatch.setattr(type(model), "_polynomial", lambda *_: None)

@@ -29,11 +29,27 @@ def attention(A, x, target, weights):
     return neighbours_loop(A, x, heads)
 
 
+def sym(A, left=0.5, right=0.5):
+    """The matrix of d_i^-l d_j^-r."""
+    return A * degrees(A)[0] ** -left * degrees(A)[1] ** -right
+
+
+def polynomial(A, x, theta):
+    """R̃ Σ_k θ_k T_k(2 R̃ᵀR̃ − I) x, by the definition T_k(cos φ) = cos kφ on the eigenvalues."""
+    values, vectors = torch.linalg.eigh(sym(A).t() @ sym(A))
+    angle = (2 * values - 1).clamp(-1, 1).acos()
+    response = sum(t * torch.cos(k * angle) for k, t in enumerate(theta))
+    return sym(A) @ (vectors * response) @ vectors.t() @ x
+
+
 REFERENCE = {  # A: 0/1 matrix N_dst × N_src; x: sources; t: targets; w: weights by name
     "none": lambda A, x, t, w: torch.zeros(A.shape[0], DIM).to(x),
     "sum": lambda A, x, t, w: A @ x,
     "mean": lambda A, x, t, w: (A / degrees(A)[0]) @ x,
     "sym": lambda A, x, t, w: (A / (degrees(A)[0] * degrees(A)[1]).sqrt()) @ x,
+    "unit": lambda A, x, t, w: sym(A, 0.5, 0.0) @ (x / x.norm(dim=1, keepdim=True)),
+    "chebyshev": lambda A, x, t, w: polynomial(A, x, w["theta"]),
+    "svd": lambda A, x, t, w: sym(A) @ x,  # its rank is above that of every graph here
     "max": lambda A, x, t, w: neighbours_loop(A, x, lambda i, near: near.amax(dim=0)),
     "attention": attention,
     "global": lambda A, x, t, w: torch.stack([x.sum(0) / len(x)] * A.shape[0]),
@@ -78,6 +94,52 @@ def test_relabelling_nodes_relabels_the_output(name, graph, backend, relation, l
     moved_target = torch.empty_like(target).index_copy(0, new_target, target)
     out = module(moved_source, moved_target, relabelled)
     torch.testing.assert_close(out[new_target], module(source, target, relation), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("left", "right"), [(0.3, 0.7), (0.0, 1.0), (1.0, -0.2)])
+@pytest.mark.parametrize("name", ["sym", "unit"])
+def test_exponents_are_those_of_the_degrees(name, left, right, relation, dense, leaf, assert_same):
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    x = source if name == "sym" else source / source.norm(dim=1, keepdim=True)
+    module = AGGREGATORS[f"{name}({left},{right})"](DIM)
+    assert_same(module(source, target, relation), sym(dense, left, right) @ x, [source])
+
+
+@pytest.mark.parametrize("order", [1, 3, 5])
+def test_a_polynomial_has_any_order(order, relation, dense, leaf, initialised, assert_same):
+    module = initialised(AGGREGATORS[f"chebyshev({order})"](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    assert module.theta.shape == (order + 1,)
+    assert_same(
+        module(source, target, relation), polynomial(dense, source, module.theta), [source, module.theta]
+    )
+
+
+def test_a_polynomial_starts_as_three_hops(relation, dense, leaf):
+    module = AGGREGATORS["chebyshev"](DIM)
+    module.reset_parameters(torch.Generator())
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    expected = sym(dense) @ sym(dense).t() @ sym(dense) @ source
+    torch.testing.assert_close(module.to(source)(source, target, relation), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_a_low_rank_filter_is_the_truncated_svd(rank, backend, dtype, device, leaf, monkeypatch, assert_same):
+    monkeypatch.setattr("ops.aggregate.svd.OVERSAMPLING", 2)  # fewer columns than the rank of the matrix
+    monkeypatch.setattr("ops.aggregate.svd.ITERATIONS", 80)
+    dense = (torch.rand(12, 9, generator=torch.Generator().manual_seed(1)) < 0.4).to(device, dtype)
+    relation = Relation.from_edges(*dense.nonzero().t(), 12, 9, backend)
+    left, values, right = torch.linalg.svd(sym(dense), full_matrices=False)
+    source, target = leaf(9, DIM), leaf(12, DIM)
+    expected = (left[:, :rank] * values[:rank]) @ right[:rank] @ source
+    found = AGGREGATORS[f"svd({rank})"](DIM)(source, target, relation)
+    assert_same(found, expected, [source])
+
+
+def test_neighbours_of_no_length_stay_finite(relation, leaf):
+    source = torch.zeros_like(leaf(relation.n_source, DIM)).requires_grad_()
+    AGGREGATORS["unit"](DIM)(source, source, relation).sum().backward()
+    assert bool(source.grad.isfinite().all())
 
 
 @pytest.mark.parametrize("heads", [1, 2, 3])

@@ -30,7 +30,11 @@ def slot(request, relation, leaf, initialised):
         inputs = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM), relation
         return initialised(AggregateMixture(list(AGGREGATORS), DIM)), inputs
     if request.param == "convolve":
-        return initialised(ConvolveMixture(list(CONVOLUTIONS), DIM)), (leaf(6, DIM), leaf(6, DIM, scale=5.0))
+        return initialised(ConvolveMixture(list(CONVOLUTIONS), DIM)), (
+            leaf(6, DIM),
+            leaf(6, DIM, scale=5.0),
+            leaf(6, DIM, scale=2.0),
+        )
     layers = [leaf(6, DIM, scale=3.0**k) for k in range(LAYERS + 1)]
     return initialised(ReadoutMixture(list(READOUTS), DIM, LAYERS)), (layers,)
 
@@ -128,7 +132,15 @@ def test_only_the_alpha_step_samples_a_product(learnt, products, relation, leaf,
 
 
 @pytest.mark.parametrize("graph", ["ordinary"], indirect=True)
-@pytest.mark.parametrize("names", [["sum", "mean"], ["none", "sum", "mean", "sym", "global"]], ids=str)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["sum", "mean"],
+        ["none", "sum", "mean", "sym", "global"],
+        ["sym", "sym(0.4,0.6)", "sym(0.6,0.4)", "unit", "unit(0.5,0.1)", "attention"],
+    ],
+    ids=str,
+)
 def test_linear_aggregators_are_one_sparse_product(names, relation, leaf, monkeypatch):
     calls, real = [], kernels.weighted_sum
     monkeypatch.setattr(kernels, "weighted_sum", lambda *a: calls.append(1) or real(*a))

@@ -5,13 +5,15 @@ from ops.convolve import CONVOLUTIONS
 
 N, DIM = 5, 4
 
-REFERENCE = {  # x: target, m: message, w: weights by name
-    "light": lambda x, m, w: m,
-    "skip": lambda x, m, w: x,
-    "gcn": lambda x, m, w: m @ w["weight"],
-    "sage": lambda x, m, w: torch.cat([x, m], dim=1) @ torch.cat([w["own"], w["neighbours"]]),
-    "gin": lambda x, m, w: ((1 + w["epsilon"]) * x + m) @ w["weight"],
-    "ngcf": lambda x, m, w: x @ w["linear"] + m @ w["linear"] + (x * m) @ w["product"],
+REFERENCE = {  # x: target, m: message, w: weights by name; x0: the features
+    "light": lambda x, m, w, x0: m,
+    "skip": lambda x, m, w, x0: x,
+    "gcn": lambda x, m, w, x0: m @ w["weight"],
+    "sage": lambda x, m, w, x0: torch.cat([x, m], dim=1) @ torch.cat([w["own"], w["neighbours"]]),
+    "gin": lambda x, m, w, x0: ((1 + w["epsilon"]) * x + m) @ w["weight"],
+    "ngcf": lambda x, m, w, x0: x @ w["linear"] + m @ w["linear"] + (x * m) @ w["product"],
+    "hadamard": lambda x, m, w, x0: x * m,
+    "residual": lambda x, m, w, x0: 0.9 * m + 0.1 * x0,
 }
 
 
@@ -22,24 +24,38 @@ def test_every_registered_convolution_has_a_reference():
 @pytest.mark.parametrize("name", list(CONVOLUTIONS))
 def test_is_the_dense_formula(name, leaf, initialised, assert_same):
     module = initialised(CONVOLUTIONS[name](DIM))
-    target, message = leaf(N, DIM), leaf(N, DIM)
+    target, message, features = leaf(N, DIM), leaf(N, DIM), leaf(N, DIM)
     weights = dict(module.named_parameters())
-    expected = REFERENCE[name](target, message, weights)
-    assert_same(module(target, message), expected, [target, message, *weights.values()])
+    expected = REFERENCE[name](target, message, weights, features)
+    leaves = [target, message, features, *weights.values()]
+    assert_same(module(target, message, features), expected, leaves)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
 @pytest.mark.parametrize("name", list(CONVOLUTIONS))
 def test_is_the_dense_formula_in_second_derivatives(name, leaf, initialised, assert_same_twice):
     module = initialised(CONVOLUTIONS[name](DIM))
-    target, message = leaf(N, DIM), leaf(N, DIM)
+    target, message, features = leaf(N, DIM), leaf(N, DIM), leaf(N, DIM)
     weights = dict(module.named_parameters())
-    expected = REFERENCE[name](target, message, weights)
-    assert_same_twice(module(target, message), expected, [target, message, *weights.values()])
+    expected = REFERENCE[name](target, message, weights, features)
+    leaves = [target, message, features, *weights.values()]
+    assert_same_twice(module(target, message, features), expected, leaves)
 
 
 @pytest.mark.parametrize("name", list(CONVOLUTIONS))
 def test_relabelling_nodes_relabels_the_output(name, leaf, initialised):
     module = initialised(CONVOLUTIONS[name](DIM))
-    target, message, order = leaf(N, DIM), leaf(N, DIM), torch.tensor([3, 0, 4, 1, 2])
-    torch.testing.assert_close(module(target[order], message[order]), module(target, message)[order])
+    x, order = [leaf(N, DIM) for _ in range(3)], torch.tensor([3, 0, 4, 1, 2])
+    torch.testing.assert_close(module(*(part[order] for part in x)), module(*x)[order])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_residual_has_any_share(share, leaf, assert_same):
+    target, message, features = leaf(N, DIM), leaf(N, DIM), leaf(N, DIM)
+    out = CONVOLUTIONS[f"residual({share})"](DIM)(target, message, features)
+    assert_same(out, (1 - share) * message + share * features, [target, message, features])
+
+
+def test_a_residual_without_features_fails(leaf):
+    with pytest.raises(AssertionError, match="reads the features"):
+        CONVOLUTIONS["residual"](DIM)(leaf(N, DIM), leaf(N, DIM))

@@ -31,6 +31,7 @@ READOUT = {  # xs: L + 1 layers (N, D); w: weights by name
     "last": lambda xs, w: xs[-1],
     "mean": lambda xs, w: torch.stack(xs).mean(0),
     "sum": lambda xs, w: torch.stack(xs).sum(0),
+    "layer0": lambda xs, w: 0.2 * xs[0] + 0.8 * torch.stack(xs[1:]).mean(0),
     "max": lambda xs, w: torch.stack(xs).amax(0),
     "concat": lambda xs, w: torch.stack(xs, dim=1).reshape(len(xs[0]), -1),
     "attention": layer_attention,
@@ -61,6 +62,14 @@ def test_every_registered_name_has_a_reference(reference, registry):
 def test_activation_is_its_formula(name, leaf, assert_same):
     x = leaf(N, DIM, scale=2.0)
     assert_same(ACTIVATIONS[name](x), ACTIVATION[name](x), [x])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 1.0])
+def test_layer0_has_any_share(share, leaf, assert_same):
+    xs = [leaf(N, DIM) for _ in range(3)]
+    expected = share * xs[0] + (1 - share) / 2 * (xs[1] + xs[2])
+    assert_same(READOUTS[f"layer0({share})"](DIM, 2)(xs), expected, xs)
+    assert torch.equal(READOUTS[f"layer0({share})"](DIM, 0)(xs[:1]), xs[0])
 
 
 @pytest.mark.parametrize("layers", [1, 3])

@@ -59,6 +59,11 @@ def test_the_verdict_follows_the_numbers(derived):
     assert ("does NOT win" in report["verdict"]) == (not wins)
     table = (derived[0] / "results.md").read_text()
     assert report["verdict"].split(":")[0] in table
+    assert len(report["warnings"]) == len(report["beaten_by"])
+    for warning, defeat in zip(report["warnings"], report["beaten_by"], strict=True):
+        assert warning.startswith(f"{defeat['model']} beats the derived model")
+        assert f"WARNING: {warning}" in table
+        assert f"WARNING: {warning}" in derived[1].stderr
 
 
 def test_per_user_values_average_to_the_table(derived):

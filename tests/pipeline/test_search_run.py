@@ -106,6 +106,8 @@ def test_a_damaged_checkpoint_is_one_message(finished, tmp_path):
         (["data=table", "data.path=missing.csv"], ["missing.csv", "no such file"]),
         (["space=lightgcn"], ["nothing to search", "space=small"]),
         (["space.aggregate=[sym,foo]"], ["layer1/user/interactions/aggregate", "'foo'", "attention"]),
+        (["space.relations=[interactions,trust]"], ["space.relations", "'trust'", "cooccurrence"]),
+        (["graph.neighbours=0"], ["graph.neighbours must be more than 0, found 0"]),
         (["runtime.device=cuda:99"], ["cuda:99", "auto"]),
         (["resume=nowhere"], ["nowhere", "not a run folder"]),
     ],

@@ -89,6 +89,12 @@ def test_another_relation_has_a_box_of_its_own_outside_the_interactions():
     assert position(figure, "aggregate trust")[0] < position(figure, "sum")[0] < 0
 
 
+def test_a_tied_relation_is_drawn_at_the_sides_it_arrives_at():
+    figure = genotype_figure({"layer1/cooccurrence/aggregate": "max"} | TIED)
+    assert position(figure, "aggregate cooccurrence")[0] > 0
+    assert "layer1/cooccurrence/aggregate: max" not in texts(figure)
+
+
 def test_a_slot_of_another_name_is_listed():
     assert "features/item/view: minilm" in texts(genotype_figure(TIED | {"features/item/view": "minilm"}))
 

@@ -41,6 +41,20 @@ def test_markdown_of_chosen_metrics_without_notes():
     )
 
 
+def test_a_plain_table_has_no_best_and_no_seconds():
+    rows = [Row("x", {"head/recall@20": [0.25, 0.75], "tail_share@20": [0.5]}, 150, highlight=True)]
+    assert markdown(rows, plain=True) == "\n".join(
+        [
+            "| model | head Recall@20 | Tail share@20 |",
+            "| --- | ---: | ---: |",
+            "| **x** | .5000 ± .3536 | .5000 |",
+            "",
+            "± is the sample standard deviation over 2 seeds.  ",
+            "",
+        ]
+    )
+
+
 def test_means_that_read_the_same_are_equally_best():
     rows = [
         Row("x", {"ndcg@20": [0.30001]}, 1),

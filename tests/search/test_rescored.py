@@ -1,5 +1,7 @@
 """The rule that trains a pool of designs: known designs are judged, the best by validation is chosen."""
 
+from dataclasses import replace
+
 import torch
 
 from supernet.config import load_space
@@ -44,6 +46,18 @@ def test_only_designs_of_the_space_are_known():
     found = known_designs(space, [space_of(load_space(name)) for name in names])
     assert [design["layer2/user/convolve"] for design in found] == ["skip", "light", "gcn"]
     assert all(design.keys() == space.candidates().keys() for design in found)
+
+
+def test_a_known_design_has_none_of_the_relations_that_it_does_not_name():
+    small, lightgcn = space_of(load_space("small")), space_of(load_space("lightgcn"))
+    relations = ("interactions", "cooccurrence")
+    (design,) = known_designs(replace(small, relations=relations), [lightgcn])
+    assert design["layer1/item/interactions/aggregate"] == "sym"
+    assert design["layer1/item/cooccurrence/aggregate"] == "none"
+    forced = replace(small, relations=relations, aggregate_of={"cooccurrence": ("sym",)})
+    assert known_designs(forced, [lightgcn]) == []
+    (design,) = known_designs(forced, [replace(lightgcn, relations=relations)])
+    assert design["layer2/item/cooccurrence/aggregate"] == "sym"
 
 
 def test_a_neighbour_differs_in_one_slot_at_most():

@@ -101,6 +101,8 @@ def test_a_missing_field_is_named(tmp_path, name):
         (lambda raw: raw.update(layers=1), "field 'choices'.*layer2"),
         (lambda raw: raw.update(relations="interactions"), "field 'relations'"),
         (lambda raw: raw.update(relations=None), "field 'relations'"),
+        (lambda raw: raw.update(relations=["trust"]), "field 'choices': space.relations: unknown name"),
+        (lambda raw: raw.update(relations=[["trust"]]), "field 'choices'"),
         (lambda raw: raw.update(tie_sides="no"), "field 'tie_sides'"),
         (lambda raw: raw.update(seed="seven"), "field 'seed'"),
         (lambda raw: raw.update(choices=["sym"]), "field 'choices'"),
@@ -161,6 +163,41 @@ def test_idle_layers_at_the_end_do_not_count_where_the_last_is_read():
     assert genotype(**{"layer2/convolve": "skip"}, readout="mean").hash != one_mean.hash
     assert genotype(**{"layer2/convolve": "skip", "layer2/activation": "relu"}).hash != one.hash
     assert genotype(**{"layer1/convolve": "skip"}).hash != one.hash  # an idle layer that is not the last
+
+
+TWO = replace(TIED, relations=("interactions", "cooccurrence"))
+
+
+def with_neighbours(*names, **choices):
+    """Cooccurrence with one aggregator a layer."""
+    own = {f"layer{k}/cooccurrence/aggregate": name for k, name in enumerate(names, start=1)}
+    return genotype(TWO, **chosen(**choices), **own)
+
+
+def test_hashes_of_earlier_files_still_hold():
+    assert genotype().hash == "b6708bad791b"
+    assert genotype(**chosen(aggregate="none", convolve="gcn"), readout="mean").hash == "ebcfaf5dc5f5"
+
+
+def test_a_relation_that_is_none_in_every_layer_is_as_if_it_was_not_there():
+    assert with_neighbours("none", "none", aggregate="mean").hash == genotype(**chosen(aggregate="mean")).hash
+    marks = {with_neighbours(*names).hash for names in (("none", "none"), ("none", "sym"), ("sym", "none"))}
+    assert len(marks) == 3
+    assert with_neighbours("sym", "mean", convolve="skip").hash == genotype(**chosen(convolve="skip")).hash
+
+
+def test_tied_and_untied_spellings_of_a_relation_are_one():
+    untied = replace(TWO, tie_sides=False)
+    items = {"layer1/item/cooccurrence/aggregate": "mean", "layer2/item/cooccurrence/aggregate": "sym"}
+    assert genotype(untied, **items).canonical() == with_neighbours("mean", "sym").canonical()
+
+
+def test_a_file_gives_back_a_genotype_of_two_relations(tmp_path):
+    made = with_neighbours("mean", "none")
+    made.save(tmp_path / "genotype.json")
+    loaded = Genotype.load(tmp_path / "genotype.json")
+    assert loaded == made
+    assert {slot: names[0] for slot, names in loaded.to_space().candidates().items()} == made.choices
 
 
 def test_the_hash_is_of_the_design_alone():

@@ -39,6 +39,48 @@ def test_tied_sides_share_their_slots():
     assert tied.slot("convolve", 1, "user") == tied.slot("convolve", 1, "item")
 
 
+TWO = ("interactions", "cooccurrence")
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+def test_a_relation_has_slots_at_the_sides_it_arrives_at(tied):
+    space = replace(SPACE, layers=1, relations=TWO, tie_sides=tied)
+    layer = [slot for slot in space.candidates() if slot.endswith("aggregate")]
+    assert layer == (
+        ["layer1/interactions/aggregate", "layer1/cooccurrence/aggregate"]
+        if tied
+        else [
+            "layer1/user/interactions/aggregate",
+            "layer1/item/interactions/aggregate",
+            "layer1/item/cooccurrence/aggregate",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ("none", "sym", "mean")),  # a search may drop it
+        ({"aggregate": ("sum", "none")}, ("sum", "none")),
+        ({"aggregate": ("sym",)}, ("sym",)),  # a fixed design has what it names
+        ({"aggregate_of": {"cooccurrence": ["mean", "max"]}}, ("mean", "max")),
+        ({"slots": {"layer1/item/cooccurrence/aggregate": ["sum"]}}, ("sum",)),
+    ],
+)
+def test_candidates_of_another_relation(change, expected):
+    found = replace(SPACE, relations=TWO, **change).candidates()
+    assert found["layer1/item/cooccurrence/aggregate"] == expected
+    assert found["layer1/item/interactions/aggregate"] == change.get("aggregate", SPACE.aggregate)
+
+
+def test_fixing_keeps_the_relation():
+    space = replace(SPACE, relations=TWO, aggregate_of={"cooccurrence": ("max", "sum")})
+    choices = space.sample(torch.Generator().manual_seed(0))
+    fixed = space.fixed(choices)
+    assert {slot: names[0] for slot, names in fixed.candidates().items()} == choices
+    assert fixed.relations == TWO
+
+
 def test_size_counts_the_designs():
     assert SPACE.size() == (2 * 3) ** 4 * 2
     assert replace(SPACE, tie_sides=True).size() == (2 * 3) ** 2 * 2
@@ -118,8 +160,55 @@ def test_the_fingerprint_sees_order_layers_and_ties_but_not_spelling():
         ({"slots": {"layer3/user/convolve": ("gcn",)}}, "no slot 'layer3/user/convolve'; the slots are: "),
         ({"slots": {"layer1/convolve": ("gcn",)}}, "no slot 'layer1/convolve'"),  # the space is not tied
         ({"slots": {"score": ("dott",)}}, "slot score has an unknown candidate 'dott'; choose from: dot"),
+        ({"relations": ("interactions", "trust")}, "space.relations: unknown name .trust.; choose from: .*c"),
+        ({"relations": ("interactions",) * 2}, "space.relations names a relation twice: inter"),
+        ({"relations": ("cooccurrence",)}, "space.relations: nothing arrives at users; add inter"),
+        ({"relations": ()}, "space.relations: nothing arrives at users; add inter"),
+        ({"aggregate_of": {"cooccurrence": ("sum",)}}, "has no relation 'cooccurrence'; its relations are"),
+        ({"slots": {"layer1/user/cooccurrence/aggregate": ("sum",)}}, "no slot .layer1/user/cooccurrence"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(change, message):
     with pytest.raises(InputError, match=message):
         replace(SPACE, **change)
+
+
+def design(**values):
+    plain = {"layers": 2, "aggregate": ("sym",), "convolve": ("light",), "activation": ("identity",)}
+    return SearchSpace(**plain | {"readout": ("mean",), "tie_sides": True} | values)
+
+
+def test_candidates_are_spelled_in_one_way():
+    space = design(aggregate=("sym", "sym(.40, 0.6)"), readout=("layer0( .2 )",))
+    assert space.candidates()["layer1/interactions/aggregate"] == ("sym", "sym(0.4,0.6)")
+    assert space.candidates()["readout"] == ("layer0",)
+    with pytest.raises(InputError, match="names a candidate twice"):
+        design(aggregate=("sym", "sym(.5,.5)"))
+
+
+def test_numbers_that_a_candidate_does_not_take_name_the_slot():
+    message = (
+        r"space: slot layer1/interactions/aggregate: aggregator 'sym\(2,0\)': left of sym\(left, right\)"
+    )
+    with pytest.raises(InputError, match=message):
+        design(aggregate=("sym(2,0)",))
+
+
+def test_the_numbers_of_a_design_are_those_of_its_candidates():
+    assert design(readout=("layer0(0.3)",)).scalars() == ("sym.left", "sym.right", "layer0.share")
+    assert design(aggregate=("svd",)).scalars() == ()
+
+
+def test_shifts_move_every_slot_from_where_it_is():
+    slots = {"layer2/interactions/aggregate": ("sym(0.4,0.7)",)}
+    moved = design(slots=slots, readout=("layer0",)).shifted({"sym.left": 0.05, "layer0.share": -0.5})
+    found = {slot: names[0] for slot, names in moved.candidates().items()}
+    assert found["layer1/interactions/aggregate"] == "sym(0.55,0.5)"
+    assert found["layer2/interactions/aggregate"] == "sym(0.45,0.7)"
+    assert found["readout"] == "layer0(0)"
+    assert found["layer1/convolve"] == "light"
+
+
+def test_no_shift_leaves_a_design_as_it_is():
+    space = design(aggregate=("sym(0.4,0.7)",), readout=("layer0",))
+    assert space.shifted({}).candidates() == space.candidates()

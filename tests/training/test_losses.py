@@ -126,11 +126,12 @@ def test_is_the_naive_formula(case, similarity, vectors):
 @pytest.mark.parametrize("names", [("dot",), ("dot", "mlp")], ids=str)
 @pytest.mark.parametrize("case", ["in-batch", "in-batch and shared", "shared alone"])
 def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
-    """Item 0 has 4 edges, 1 has 2, the others none, which count as 1."""
+    """Item 0 has 4 edges, 1 has 2, the others none, which count as 1; edges between items do not count."""
     edges = Pairs(torch.tensor([0, 1, 2, 3, 0, 1]), torch.tensor([0, 0, 0, 0, 1, 1]))
     recipe, negatives = CASES[case]
     recipe = replace(recipe, correction=0.5, similarity="score")
-    offset = correction(build_graph(edges, 4, 6), 0.5)
+    graph = build_graph(edges, 4, 6, relations=("interactions", "cooccurrence"))
+    offset = correction(graph, 0.5)
     degree = torch.tensor([4.0, 2.0, 1.0, 1.0, 1.0, 1.0])
     torch.testing.assert_close(offset, -0.5 * (degree / degree.mean()).log())
     batch, model = Batch(USERS, ITEMS, negatives), Model(*names)

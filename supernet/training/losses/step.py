@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ops.mixture import Mix, ScoreMixture
 from ops.score import Cosine, Dot
-from supernet.data.graph import ITEM, USER, Graph
+from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
 from supernet.data.sampling import Batch
 from supernet.model import Recommender
 from supernet.model.recommender import Dropout, Vectors, Weights
@@ -46,8 +46,7 @@ def correction(graph: Graph, exponent: float) -> Tensor | None:
     """
     if exponent == 0.0:
         return None
-    degrees = [link.relation.target_degree() for link in graph.into(ITEM)]
-    degree = torch.stack(degrees).sum(dim=0).clamp(min=1.0)
+    degree = graph.link(INTERACTIONS, ITEM).relation.target_degree().clamp(min=1.0)
     return (degree / degree.mean()).log_().mul_(-exponent)
 
 

@@ -1,0 +1,177 @@
+"""Quality: search, derivation and every baseline on one data set, as the two command lines do them.
+
+    python benchmarks/quality.py data=gowalla [protocol=strict|paper] [seeds=0,1,2,3,4] [quick=true]
+        [run=FOLDER] [only=search|derive] [train.KEY=VALUE …] [derive.KEY=VALUE …]
+
+data: ml-100k, or a folder of $SUPERNET_DATA with an experiment of that name. strict searches (in FOLDER,
+where no search has finished yet), tunes on valid, retrains once a seed and opens the test part once. paper
+takes the genotype and the recipes of the strict run in FOLDER, trains on the published train file for the
+epochs chosen there, and derives in FOLDER-paper. `quick` is the small form that tests run. Models are printed
+one a JSON line, the verdict last; they are appended to benchmarks/results/quality.jsonl unless quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
+
+from benchmarks import measure
+
+RESULTS = measure.ROOT / "benchmarks" / "results" / "quality.jsonl"
+FILES = {"ml-1m": "interactions.tsv"}
+"""Of a folder whose reader wants one file."""
+
+CLOSED = ("pop", "item_knn", "user_knn", "ease", "slim", "gf_cf", "cheby_cf")
+TRAINED = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf")
+QUICK = {
+    "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
+    "derive": ("tuning.trials=1", "random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
+}
+
+
+def main() -> None:
+    """Search, derive, print."""
+    chosen = arguments(sys.argv[1:])
+    folder = Path(chosen["run"] or f"runs/quality-{chosen['data']}")
+    quick = chosen["quick"] == "true"
+    if not (folder / "genotype.json").is_file():
+        search(chosen, folder, quick)
+    if chosen["only"] == "search":
+        return
+    if chosen["protocol"] == "paper":
+        strict, folder = folder, folder.with_name(f"{folder.name}-paper")
+        copied(strict, folder)
+        more = ["protocol=paper", f"recipes={strict / 'metrics.json'}", "tune=[]", "tuning.trials=0"]
+    else:
+        more = ["tune=[all]"]
+    command = derive(chosen, folder, more, quick)
+    report(chosen, folder, command, quick)
+
+
+def arguments(words: list[str]) -> dict[str, object]:
+    """key=value words. Errors: SystemExit for one that is unknown or has no value."""
+    found: dict[str, object] = {
+        "data": "",
+        "protocol": "strict",
+        "seeds": "0,1,2,3,4",
+        "quick": "false",
+        "run": "",
+        "only": "",
+    }
+    passed: dict[str, list[str]] = {"train": [], "derive": []}
+    for word in words:
+        key, equals, value = word.partition("=")
+        command, _, rest = key.partition(".")
+        if equals and rest and command in passed:
+            passed[command].append(f"{rest}={value}")
+        elif equals and key in found:
+            found[key] = value
+        else:
+            sys.exit(
+                f"quality.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…"
+            )
+    known = ("", "search", "derive")
+    if not found["data"] or found["protocol"] not in ("strict", "paper") or found["only"] not in known:
+        sys.exit("quality.py: give data=NAME; protocol is strict or paper; only is search or derive")
+    return found | passed
+
+
+def source(name: str) -> list[str]:
+    """The overrides of train.py that choose a data set."""
+    if name == "ml-100k":
+        return ["space=recommender"]
+    if "SUPERNET_DATA" not in os.environ:
+        sys.exit(f"quality.py: set SUPERNET_DATA to the folder that holds {name}/")
+    path = Path(os.environ["SUPERNET_DATA"]) / name / FILES.get(name, "")
+    return [f"experiment={name}", f"data.path={path}"]
+
+
+def search(chosen: dict, folder: Path, quick: bool) -> None:
+    """train.py, or where it was stopped, the rest of it."""
+    if (folder / "checkpoint.pt").is_file():
+        run("train.py", f"resume={folder}")
+        return
+    more = [*(QUICK["train"] if quick else ()), *chosen["train"]]
+    run("train.py", f"run={folder}", *source(chosen["data"]), *more)
+
+
+def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> list[str]:
+    """derive.py with every baseline."""
+    usual = [f"baselines=[{','.join([*CLOSED, *TRAINED])}]", f"seeds=[{chosen['seeds']}]", *more]
+    return run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
+
+
+def run(script: str, *overrides: str) -> list[str]:
+    """Run one of the command lines; its tables go to standard error. A later override replaces an earlier."""
+    last = {word.partition("=")[0].lstrip("+"): word for word in overrides}
+    command = [script, *last.values()]
+    print("quality:", *command, file=sys.stderr, flush=True)
+    done = subprocess.run([sys.executable, *command], cwd=measure.ROOT, stdout=sys.stderr, check=False)
+    if done.returncode:
+        sys.exit(f"quality.py: {script} ended with {done.returncode}")
+    return command
+
+
+def copied(strict: Path, folder: Path) -> None:
+    """The search of a strict run, to be derived again."""
+    if not (strict / "metrics.json").is_file():
+        sys.exit(f"quality.py: {strict / 'metrics.json'}: no such file; run protocol=strict first")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config.yaml", "genotype.json", "checkpoint.pt"):
+        if (strict / name).is_file():
+            shutil.copyfile(strict / name, folder / name)
+
+
+def report(chosen: dict, folder: Path, command: list[str], quick: bool) -> None:
+    """One line a model, and one of the verdict."""
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    same = {
+        "data": chosen["data"],
+        "protocol": chosen["protocol"],
+        "command": " ".join(command),
+        "processor": measure.processor(),
+    } | measure.versions()
+    lines = [model_line(name, model, found, same) for name, model in found["models"].items()]
+    lines.append(
+        {"name": f"quality/{chosen['data']}/verdict", "value": found["verdict"], "unit": "sentence"}
+        | {key: found[key] for key in ("derived_ahead", "derived_wins", "beaten_by", "holm_p")}
+        | same
+    )
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    print(text, end="", flush=True)
+    if not quick:
+        with RESULTS.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def model_line(name: str, model: dict, found: dict, same: dict) -> dict:
+    """NDCG@20 as the value, the other means and the spread over seeds beside it."""
+    values = model["metrics"]["ndcg@20"]
+    seconds = model["seconds"] + (found["search_seconds"] or 0.0) * (name == "derived")
+    return {
+        "name": f"quality/{same['data']}/{name}",
+        "value": statistics.fmean(values),
+        "unit": "ndcg@20",
+        "min": min(values),
+        "max": max(values),
+        "repeats": len(values),
+        "sd": statistics.stdev(values) if len(values) > 1 else None,
+        "seeds": found["seeds"][: len(values)],
+        "metrics": {metric: statistics.fmean(per_seed) for metric, per_seed in model["metrics"].items()},
+        "seconds": seconds,
+        "epochs": model["epochs"],
+        "note": model["note"],
+        "recipe": model["recipe"],
+        "holm_p": found["holm_p"].get(name),
+    } | same
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Which models are trained, and where each has its hyper-parameters from."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from supernet.config import load_space
+from supernet.evaluation.baselines import BASELINES
+from supernet.pipeline.contenders import DERIVED, Bench, Contender, tuned
+from supernet.pipeline.recipes import Recipes
+from supernet.pipeline.stages import recipe_of, space_of
+from supernet.runtime import InputError
+from supernet.space import Genotype, SearchSpace
+
+LEADERS = ("lightgcn", DERIVED)
+"""Whose tuned recipe the models without their own take: the first that has one."""
+
+
+def choose(
+    bench: Bench, genotype: Genotype, taken: Recipes | None, journal: Path, log: logging.Logger
+) -> list[Contender]:
+    """Every model to train, with its recipe: `taken` over, or tuned; for paper, with fixed epochs."""
+    names = [name for name in bench.derive.baselines if name not in BASELINES]
+    spaces = {DERIVED: genotype.to_space()} | {name: fixed_space(name) for name in names}
+    drawn = random_designs(bench, genotype)
+    found = _tuned(bench, spaces, drawn, journal, log) if taken is None else _taken(spaces, drawn, taken)
+    if bench.derive.protocol == "paper":
+        return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
+    return [replace(contender, epochs=0) for contender in found]
+
+
+def fixed_space(name: str) -> SearchSpace:
+    """A fixed space of conf/space. Errors: InputError where it is not fixed."""
+    space = space_of(load_space(name))
+    if space.choices():
+        raise InputError(f"baselines: space {name!r} has open slots; name a fixed one, such as lightgcn")
+    return space
+
+
+def random_designs(bench: Bench, genotype: Genotype) -> dict[str, SearchSpace]:
+    """Designs drawn from the space that was searched, by name."""
+    space = space_of(bench.run.space)
+    generator = torch.Generator().manual_seed(genotype.seed)
+    draws = [space.sample(generator) for _ in range(bench.derive.random_genotypes)]
+    return {f"random {i + 1}": space.fixed(draw) for i, draw in enumerate(draws)}
+
+
+def _tuned(
+    bench: Bench,
+    spaces: dict[str, SearchSpace],
+    drawn: dict[str, SearchSpace],
+    journal: Path,
+    log: logging.Logger,
+) -> list[Contender]:
+    """The models that derive.tune names with a recipe of their own, equally many trials each; the others
+    with LightGCN's."""
+    wanted, seed = bench.derive.tune, bench.derive.seeds[0]
+    own = {n: space for n, space in spaces.items() if n in wanted or "all" in wanted}
+    own |= drawn if "random" in wanted or "all" in wanted else {}
+    found = {name: tuned(bench, name, space, journal, seed, log) for name, space in own.items()}
+    like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
+    for name, space in (spaces | drawn).items():
+        if name not in found:
+            recipe = recipe_of(bench.run) if like is None else like.recipe
+            note = "the run's recipe" if like is None else f"{like.name}'s recipe"
+            found[name] = Contender(name, space, recipe, note)
+    return [*(found[name] for name in spaces), *(_once(found[name]) for name in drawn)]
+
+
+def _taken(spaces: dict[str, SearchSpace], drawn: dict[str, SearchSpace], taken: Recipes) -> list[Contender]:
+    """Every model with its recipe and epochs of the other run; random designs with LightGCN's."""
+    other = {name: taken.of(name) for name in spaces}
+    found = [
+        Contender(name, space, other[name].recipe, taken.note, epochs=other[name].epochs)
+        for name, space in spaces.items()
+    ]
+    leader = next(contender for name in LEADERS for contender in found if contender.name == name)
+    note = f"{leader.name}'s {taken.note}"
+    return found + [_once(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()]
+
+
+def _once(contender: Contender) -> Contender:
+    return replace(contender, once=True, note=f"{contender.note}, first seed alone")
+
+
+def _with_fixed_epochs(contender: Contender, epochs: int) -> Contender:
+    """epochs: of all models; 0: those taken over with the recipe."""
+    epochs = epochs or contender.epochs
+    recipe = replace(contender.recipe, epochs=epochs)
+    return replace(contender, recipe=recipe, epochs=epochs, note=f"{contender.note}; {epochs} epochs")

@@ -1,0 +1,134 @@
+"""What derive.py leaves: metrics.json, results.md, two parquet files, and the table on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from supernet.config import DeriveConfig, TrainConfig
+from supernet.data.dataset import Dataset
+from supernet.pipeline.contenders import Trained
+from supernet.pipeline.protocol import PROTOCOLS, setting
+from supernet.pipeline.recipes import VERSION, origin
+from supernet.pipeline.results import Result
+from supernet.pipeline.tables import beyond_tables, result_rows
+from supernet.pipeline.verdict import Verdict
+from supernet.pipeline.yardstick import Yardstick
+from supernet.report.table import markdown, terminal
+from supernet.runtime import atomic_path, versions, write_json, write_text
+from supernet.space import Genotype
+
+
+def write_results(
+    folder: Path,
+    data: Dataset,
+    run: TrainConfig,
+    config: DeriveConfig,
+    genotype: Genotype,
+    results: Sequence[Result],
+    verdict: Verdict,
+    yardstick: Yardstick,
+    derived: Trained,
+) -> None:
+    """metrics.json, per_user.parquet, recommendations.parquet, results.md; and the table on the terminal."""
+    write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict, yardstick))
+    _write_per_user(folder / "per_user.parquet", data, results, config)
+    _write_lists(folder / "recommendations.parquet", data, derived, config)
+    rows = result_rows(results, float(genotype.metrics.get("seconds", 0.0)))
+    flag, seen = PROTOCOLS[config.protocol], setting(run, config)
+    table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), flag, seen])
+    head = f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n"
+    more = beyond_tables(results, yardstick, run.eval.metric)
+    write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
+    title = f"{data.name}: test, {config.protocol} protocol"
+    terminal(rows, footnotes=[verdict.sentence, flag, seen], title=title)
+    _print_example(data, derived)
+
+
+def _warnings(verdict: Verdict) -> list[str]:
+    return [f"WARNING: {defeat.sentence}." for defeat in verdict.beaten_by]
+
+
+def _report(
+    data: Dataset,
+    run: TrainConfig,
+    config: DeriveConfig,
+    genotype: Genotype,
+    results: Sequence[Result],
+    verdict: Verdict,
+    yardstick: Yardstick,
+) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "data": {"name": data.name, "users": data.n_users, "items": data.n_items, "notes": list(data.notes)},
+        "protocol": {"name": config.protocol, "sentence": PROTOCOLS[config.protocol]},
+        "setting": setting(run, config),
+        "run": origin(run),
+        "recipes": config.recipes,
+        "genotype": genotype.hash,
+        "search_seconds": genotype.metrics.get("seconds"),
+        "seeds": list(config.seeds),
+        "models": {result.name: result.report() for result in results},
+        "cohorts": yardstick.report(),
+        "comparisons": {
+            name: asdict(found) | {"seeds": asdict(verdict.seeds[name])}
+            for name, found in verdict.comparisons.items()
+        },
+        "holm_p": verdict.corrected,
+        "derived_ahead": verdict.wins,
+        "derived_wins": verdict.significant,
+        "beaten_by": [asdict(defeat) for defeat in verdict.beaten_by],
+        "warnings": [defeat.sentence for defeat in verdict.beaten_by],
+        "verdict": verdict.sentence,
+        "versions": versions(),
+    }
+
+
+def _write_per_user(path: Path, data: Dataset, results: Sequence[Result], config: DeriveConfig) -> None:
+    tables = []
+    for result in results:
+        for seed, measured in zip(config.seeds, result.per_user, strict=False):
+            n = len(measured.users)
+            columns: Mapping[str, Any] = {
+                "user": data.user_ids[measured.users.numpy()].astype(str),
+                "model": np.repeat(result.name, n),
+                "seed": np.repeat(seed, n),
+                "protocol": np.repeat(config.protocol, n),
+                **{metric: values.numpy() for metric, values in measured.values.items()},
+            }
+            tables.append(pa.table(columns))
+    _write_table(path, pa.concat_tables(tables), config.protocol)
+
+
+def _write_lists(path: Path, data: Dataset, derived: Trained, config: DeriveConfig) -> None:
+    lists = derived.lists[:, : config.top].numpy()
+    user, rank = np.nonzero(lists >= 0)
+    items = lists[user, rank]
+    table = pa.table(
+        {
+            "user": data.user_ids[user].astype(str),
+            "rank": rank + 1,
+            "item": data.item_ids[items].astype(str),
+            "title": data.titles[items].astype(str),
+            "protocol": np.repeat(config.protocol, len(items)),
+        }
+    )
+    _write_table(path, table, config.protocol)
+
+
+def _write_table(path: Path, table: pa.Table, protocol: str) -> None:
+    flagged = table.replace_schema_metadata({"protocol": PROTOCOLS[protocol]})
+    with atomic_path(path) as temporary:
+        pq.write_table(flagged, temporary)
+
+
+def _print_example(data: Dataset, derived: Trained) -> None:
+    items = [int(i) for i in derived.lists[0, :5] if i >= 0]
+    titles = " · ".join(str(data.titles[i]) for i in items)
+    print(f"For user {data.user_ids[0]}, for example: {titles}")

@@ -1,0 +1,48 @@
+"""The two protocols: strict, the default, and paper, which is flagged wherever a number of it stands."""
+
+from __future__ import annotations
+
+from supernet.config import DeriveConfig, TrainConfig
+from supernet.runtime import InputError
+
+PROTOCOLS = {
+    "strict": (
+        "PROTOCOL strict: alpha and valid parts apart from train, every choice made there, the test part "
+        "opened once"
+    ),
+    "paper": (
+        "PROTOCOL paper: fixed epochs, published split without a validation part; comparable with published "
+        "tables, not a claim of generalisation"
+    ),
+}
+"""Name → what it says of a number."""
+
+
+def setting(run: TrainConfig, config: DeriveConfig) -> str:
+    """The rest of what a number depends on, in a few sentences."""
+    parts = "train + alpha + valid"
+    refit = f"refitted on {parts}" if config.refit else "trained on train alone"
+    trained = refit if config.protocol == "strict" else f"trained once on {parts}, the published train file"
+    return (
+        f"Split {run.split.method}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, items "
+        f"known to the user left out; {trained}; loss {run.loss.name}, the same for all. Seconds: the "
+        "derived model's search, tuning where a model has its own, and the mean of the trainings."
+    )
+
+
+def check_run(run: TrainConfig, protocol: str) -> None:
+    """Errors: InputError where the paper protocol is asked of a run whose split is not the published one."""
+    if protocol != "paper":
+        return
+    if run.split.method != "given":
+        raise InputError(
+            f"protocol=paper needs the published split, and this run cut its own (split={run.split.method}); "
+            "search with split=given on files of parts, or use protocol=strict"
+        )
+    for key in ("min_user", "min_item", "min_rating"):
+        value = getattr(run.data, key)
+        if value:
+            raise InputError(
+                f"protocol=paper needs the published split as it is, and data.{key}={value} drops pairs of "
+                "it; search without this filter, or use protocol=strict"
+            )

@@ -1,0 +1,121 @@
+"""Recipes taken over from another, strict run: what was chosen on its valid part, model by model."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from supernet.config import TrainConfig
+from supernet.runtime import InputError
+from supernet.training.recipe import Recipe
+
+VERSION = 2
+"""Of metrics.json."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The recipe of one model, and the epochs its trainings chose (their mean, rounded, over the seeds)."""
+
+    recipe: Recipe
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """The models of one metrics.json by name; `loss` is the run's, which all models share."""
+
+    path: Path
+    models: Mapping[str, Any]
+    loss: str
+
+    @property
+    def note(self) -> str:
+        """Where a recipe is from, for the tables."""
+        return f"recipe of {self.path.parent.name or '.'}/{self.path.name}"
+
+    def of(self, name: str) -> Taken:
+        """The recipe of the model `name`. Errors: InputError for a model or a field that is missing."""
+        trained = [
+            key for key, model in self.models.items() if isinstance(model, dict) and model.get("recipe")
+        ]
+        if name not in trained:
+            raise InputError(
+                f"{self.path}: no recipe of {name!r}, only of {', '.join(trained) or 'no model'}; leave it "
+                "out of baselines, or derive the other run with it"
+            )
+        model, where = self.models[name], f"{self.path}: {name}"
+        recipe = _recipe(model["recipe"], where)
+        if recipe.loss != self.loss:
+            raise InputError(f"{where}: the recipe's loss is {recipe.loss}, this run's {self.loss}")
+        return Taken(recipe, _epochs(model, where))
+
+
+def read_recipes(path: Path, run: TrainConfig, genotype: str) -> Recipes:
+    """The recipes of a metrics.json, for `run` and its genotype (its hash).
+
+    A recipe may come only from where nothing was chosen on this run's test part: a strict run on the same
+    data and split. Errors: InputError otherwise, and for a file that is none or of another version.
+    """
+    raw = _read(path)
+    name = raw.get("protocol", {}).get("name")
+    if name != "strict":
+        raise InputError(f"{path}: its protocol is {name!r}; take recipes from a strict run")
+    here = json.loads(json.dumps(origin(run)))
+    for key, value in here.items():
+        there = raw.get("run", {}).get(key)
+        if there != value:
+            raise InputError(
+                f"{path}: {key} is {there}, and {value} here: a recipe chosen on other parts may have seen "
+                "this test part; derive a run on the same data and split"
+            )
+    if raw.get("genotype") != genotype:
+        raise InputError(
+            f"{path}: it derived genotype {raw.get('genotype')}, this run has {genotype}; take recipes from "
+            "a strict derivation of the same genotype (copy the run folder before deriving)"
+        )
+    return Recipes(path, raw.get("models", {}), run.loss.name)
+
+
+def origin(run: TrainConfig) -> dict[str, Any]:
+    """What decides the test part, as JSON: data and split; where the files give the test part, no seed."""
+    if run.split.method == "given":
+        return {"data": asdict(run.data), "split": {"method": "given"}, "seed": None}
+    return {"data": asdict(run.data), "split": asdict(run.split), "seed": run.seed}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"recipes={path}: {reason}; give the metrics.json of a strict run") from None
+    found = raw.get("version") if isinstance(raw, dict) else None
+    if found != VERSION:
+        raise InputError(f"{path}: field 'version' is {found!r}; this release reads version {VERSION}")
+    return raw
+
+
+def _recipe(raw: Mapping[str, Any], where: str) -> Recipe:
+    known = {item.name: item.default for item in fields(Recipe)}
+    for word, names in (("lacks", known.keys() - raw.keys()), ("has the unknown", raw.keys() - known.keys())):
+        if names:
+            raise InputError(f"{where}: the recipe {word} {', '.join(sorted(names))}")
+    for key, default in known.items():
+        if default is MISSING or default is None:
+            continue
+        kinds = (int, float) if isinstance(default, float) else (type(default),)
+        if type(raw[key]) not in kinds:
+            raise InputError(f"{where}: the recipe's {key} is {raw[key]!r}; give a {type(default).__name__}")
+    return Recipe(**raw)
+
+
+def _epochs(model: Mapping[str, Any], where: str) -> int:
+    epochs = model.get("epochs")
+    if not isinstance(epochs, list) or not epochs or any(type(e) is not int or e < 1 for e in epochs):
+        raise InputError(f"{where}: epochs are {epochs!r}; a training failed, or the file is damaged")
+    return max(1, round(statistics.fmean(epochs)))

@@ -1,0 +1,133 @@
+"""The derived model against every other: paired tests, who wins, and by name whoever beats it."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from supernet.evaluation.significance import Comparison, average_seeds, compare, holm
+from supernet.pipeline.contenders import DERIVED
+from supernet.pipeline.results import Result
+
+LEVEL = 0.05
+"""Bound on the Holm-corrected p of a significant difference."""
+
+
+@dataclass(frozen=True)
+class Defeat:
+    """A model that beats the derived one beyond noise. difference = derived − model, below 0, with its 95 %
+    bootstrap interval; relative: the same over the model's mean (None where that is 0)."""
+
+    model: str
+    metric: str
+    derived_mean: float
+    model_mean: float
+    difference: float
+    relative: float | None
+    low: float
+    high: float
+    holm_p: float
+
+    @classmethod
+    def of(cls, model: str, found: Comparison, holm_p: float) -> Defeat:
+        """The same from a comparison."""
+        return cls(
+            model=model,
+            metric=found.metric,
+            derived_mean=found.mean_a,
+            model_mean=found.mean_b,
+            difference=found.difference,
+            relative=found.relative,
+            low=found.low,
+            high=found.high,
+            holm_p=holm_p,
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The warning: name, gap, interval, p."""
+        relative = "" if self.relative is None else f" ({self.relative:+.1%})"
+        return (
+            f"{self.model} beats the derived model beyond noise: {self.metric} {self.model_mean:.4f} against "
+            f"{self.derived_mean:.4f}, difference {self.difference:+.4f}{relative}, "
+            f"95 % {self.low:+.4f} … {self.high:+.4f}, Holm p = {self.holm_p:.2g}"
+        )
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """derived − model, one difference a seed (of a model that was trained with the first alone: one), with
+    their mean and sample sd (None of one). Shows how far the training seed decides; p is over users."""
+
+    differences: list[float]
+    mean: float
+    sd: float | None
+
+    @classmethod
+    def of(cls, derived: Result, other: Result, metric: str) -> Seeds:
+        """A closed form has no seed: it stands against every one."""
+        ours, theirs = derived.metrics[metric], other.metrics[metric]
+        if not other.seeded:
+            theirs = theirs * len(ours)
+        found = [a - b for a, b in zip(ours, theirs, strict=False)]
+        return cls(found, statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The derived model against each other one, p-values corrected by Holm; `seeds`: the same seed by seed;
+    `beaten_by` are the significant defeats, the largest gap first."""
+
+    comparisons: dict[str, Comparison]
+    corrected: dict[str, float]
+    seeds: dict[str, Seeds]
+    wins: bool
+    significant: bool
+    beaten_by: list[Defeat]
+    sentence: str
+
+
+def judge(results: Sequence[Result], metric: str) -> Verdict:
+    """Compare the derived model with every other by paired tests over users (seeds averaged) on `metric`.
+
+    Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero.
+    """
+    averaged = {r.name: average_seeds(r.per_user) for r in results}
+    others = [r.name for r in results if r.name != DERIVED]
+    if not others:
+        return Verdict({}, {}, {}, True, False, [], "There is no other model to compare with.")
+    found = {name: compare(averaged[DERIVED], averaged[name], metric) for name in others}
+    corrected = dict(zip(others, holm([found[name].p for name in others]), strict=True))
+    beaten = [Defeat.of(n, found[n], corrected[n]) for n in others if found[n].high < 0]
+    beaten = sorted((d for d in beaten if d.holm_p < LEVEL), key=lambda defeat: defeat.difference)
+    ahead = [n for n in others if found[n].difference < 0]
+    best = max(others, key=lambda name: found[name].mean_b)
+    significant = not ahead and corrected[best] < LEVEL and found[best].low > 0
+    sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten])
+    derived = next(r for r in results if r.name == DERIVED)
+    seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name != DERIVED}
+    return Verdict(found, corrected, seeds, not ahead, significant, beaten, sentence)
+
+
+def warn(verdict: Verdict, log: logging.Logger) -> None:
+    """Name each model that beats the derived one, on the screen and in the log."""
+    for defeat in verdict.beaten_by:
+        log.warning("%s", defeat.sentence)
+
+
+def _sentence(best: str, one: Comparison, p: float, ahead: Sequence[str], beaten: Sequence[str]) -> str:
+    """The verdict in words, with the numbers against the best other model."""
+    gap = f"{one.metric} {one.mean_a:.4f} against {one.mean_b:.4f} of {best}, the best other"
+    interval = f"95 % {one.low:+.4f} … {one.high:+.4f}"
+    test = f"difference {one.difference:+.4f} ({interval}), Holm p = {p:.2g}"
+    if ahead:
+        word = "significantly " if best in beaten else ""
+        return f"The derived model does NOT win: it is {word}behind {', '.join(ahead)}. {gap}; {test}."
+    if p < LEVEL and one.low > 0:
+        return f"The derived model wins significantly: {gap}; {test}."
+    return (
+        f"The derived model is ahead, but NOT beyond noise: {gap}; {test} "
+        "(a win needs p < .05 over users and an interval without zero)."
+    )

@@ -1,0 +1,183 @@
+"""Whose hyper-parameters each model gets: tuned, LightGCN's, taken over from another run; and the checks."""
+
+import json
+import logging
+import re
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import hydra
+import pytest
+
+from supernet.config import conf_folder, load_space, register_schemas, typed, validate_derive
+from supernet.pipeline import choices
+from supernet.pipeline.choices import choose
+from supernet.pipeline.contenders import Contender
+from supernet.pipeline.protocol import check_run
+from supernet.pipeline.recipes import VERSION, origin, read_recipes
+from supernet.pipeline.stages import recipe_of, space_of
+from supernet.runtime import InputError
+from supernet.space import SearchSpace
+from supernet.training.tuning import Tuned
+
+GENOTYPE = SimpleNamespace(seed=0, hash="abc", to_space=lambda: space_of(load_space("mf")))
+
+
+def compose(name, *overrides):
+    register_schemas()
+    with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+        return typed(hydra.compose(name, overrides=list(overrides)))
+
+
+def run(*overrides):
+    return compose("train", "data=planted", *overrides)
+
+
+def derive(*overrides):
+    config = compose("derive", "run=x", "baselines=[pop,mf,lightgcn,ngcf]", "random_genotypes=2", *overrides)
+    validate_derive(config)
+    return config
+
+
+@pytest.fixture
+def fake_tuning(monkeypatch):
+    """Tuning that finds another lr for each model, in the order asked for."""
+    asked = []
+
+    def tuned(bench, name, space, journal, seed, log):
+        assert isinstance(space, SearchSpace)
+        asked.append(name)
+        recipe = replace(recipe_of(bench.run), lr=len(asked) / 1000)
+        return Contender(name, space, recipe, "tuned", Tuned(recipe, 0.5, 3, 0, 1.0))
+
+    monkeypatch.setattr(choices, "tuned", tuned)
+    return asked
+
+
+def chosen(*overrides, taken=None, config=None):
+    bench = SimpleNamespace(run=config or run(), derive=derive(*overrides))
+    found = choose(bench, GENOTYPE, taken, None, logging.getLogger())
+    assert [c.name for c in found] == ["derived", "mf", "lightgcn", "ngcf", "random 1", "random 2"]
+    assert [c.once for c in found] == [False] * 4 + [True] * 2
+    return {contender.name: contender for contender in found}
+
+
+def test_by_default_derived_and_lightgcn_are_tuned_and_the_others_take_lightgcns(fake_tuning):
+    found = chosen()
+    assert fake_tuning == ["derived", "lightgcn"]
+    assert found["derived"].recipe.lr == 0.001
+    for name in ("mf", "ngcf", "random 1", "random 2"):
+        assert found[name].recipe == found["lightgcn"].recipe != found["derived"].recipe
+        assert found[name].note.startswith("lightgcn's recipe")
+
+
+def test_every_model_can_have_its_own_tuning(fake_tuning):
+    found = chosen("tune=[all]")
+    assert fake_tuning == ["derived", "mf", "lightgcn", "ngcf", "random 1", "random 2"]
+    assert len({contender.recipe.lr for contender in found.values()}) == 6
+    assert {contender.note for contender in found.values()} == {"tuned", "tuned, first seed alone"}
+
+
+def test_without_lightgcns_tuning_the_derived_models_recipe_is_taken(fake_tuning):
+    found = chosen("tune=[derived,ngcf]")
+    assert fake_tuning == ["derived", "ngcf"]
+    assert found["lightgcn"].recipe == found["derived"].recipe
+    assert found["lightgcn"].note == "derived's recipe"
+    assert found["ngcf"].note == "tuned"
+
+
+def test_without_any_tuning_all_have_the_runs_recipe(fake_tuning):
+    found = chosen("tune=[]")
+    assert fake_tuning == []
+    assert all(c.recipe == recipe_of(run()) and c.note.startswith("the run's") for c in found.values())
+
+
+def test_paper_trains_every_model_for_the_same_fixed_epochs():
+    found = chosen("protocol=paper", "epochs=7", "tuning.trials=0", "tune=[]")
+    assert {(c.epochs, c.recipe.epochs) for c in found.values()} == {(7, 7)}
+    assert found["mf"].note == "the run's recipe; 7 epochs"
+
+
+def metrics(config, **changes):
+    """What a strict run writes, as far as recipes go; each model with an lr and epochs of its own."""
+    models = {"pop": {"recipe": None, "epochs": [0]}}
+    for place, name in enumerate(("derived", "mf", "lightgcn", "ngcf"), 1):
+        recipe = asdict(replace(recipe_of(config), lr=place / 1000))
+        models[name] = {"recipe": recipe, "epochs": [place, place + 2]}
+    raw = {"version": VERSION, "protocol": {"name": "strict"}, "run": origin(config), "genotype": "abc"}
+    return raw | {"models": models} | changes
+
+
+def written(path, raw):
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    return path
+
+
+def test_recipes_are_taken_over_by_name(tmp_path):
+    taken = read_recipes(written(tmp_path / "metrics.json", metrics(run())), run(), "abc")
+    found = chosen("tuning.trials=0", "recipes=x", taken=taken)
+    assert [c.recipe.lr for c in found.values()] == [0.001, 0.002, 0.003, 0.004, 0.003, 0.003]
+    assert {c.epochs for c in found.values()} == {0}, "strict chooses the epochs by the valid part"
+    assert found["mf"].note == f"recipe of {tmp_path.name}/metrics.json"
+    assert found["random 1"].note.startswith("lightgcn's recipe of")
+
+
+def test_paper_takes_the_epochs_over_too_unless_they_are_given(tmp_path):
+    taken = read_recipes(written(tmp_path / "metrics.json", metrics(run())), run(), "abc")
+    paper = ("protocol=paper", "tuning.trials=0", "recipes=x")
+    found = chosen(*paper, taken=taken)
+    assert [c.epochs for c in found.values()] == [2, 3, 4, 5, 4, 4]  # the mean of [n, n + 2]
+    assert {c.epochs for c in chosen(*paper, "epochs=9", taken=taken).values()} == {9}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda raw: raw.update(version=1), "field 'version' is 1"),
+        (lambda raw: raw["protocol"].update(name="paper"), "its protocol is 'paper'"),
+        (lambda raw: raw["run"]["data"].update(seed=5), "the same data and split"),
+        (lambda raw: raw.update(genotype="other"), "it derived genotype other"),
+        (lambda raw: raw["models"].pop("mf"), "no recipe of 'mf', only of derived, lightgcn, ngcf"),
+        (lambda raw: raw["models"]["mf"]["recipe"].pop("lr"), "mf: the recipe lacks lr"),
+        (lambda raw: raw["models"]["mf"]["recipe"].update(foo=1), "mf: the recipe has the unknown foo"),
+        (lambda raw: raw["models"]["mf"]["recipe"].update(lr="big"), "recipe's lr is 'big'; give a float"),
+        (lambda raw: raw["models"]["mf"]["recipe"].update(batch_size=True), "batch_size is True"),
+        (lambda raw: raw["models"]["mf"]["recipe"].update(loss="bpr"), "loss is bpr, this run's softmax"),
+        (lambda raw: raw["models"]["mf"].update(epochs=[0, 3]), "epochs are [0, 3]; a training failed"),
+        (lambda raw: raw["models"]["mf"].pop("epochs"), "epochs are None"),
+    ],
+)
+def test_recipes_that_do_not_fit_are_refused(change, words, tmp_path):
+    raw = json.loads(json.dumps(metrics(run())))
+    change(raw)
+    path = written(tmp_path / "metrics.json", raw)
+    with pytest.raises(InputError, match=re.escape(words)):
+        chosen("tuning.trials=0", "recipes=x", taken=read_recipes(path, run(), "abc"))
+
+
+def test_recipes_of_another_cut_are_refused_where_the_cut_decides_the_test_part(tmp_path):
+    path = written(tmp_path / "metrics.json", metrics(run("split=ratio", "seed=1")))
+    read_recipes(path, run("split=ratio", "seed=1"), "abc")
+    for other in (run("split=ratio"), run("split=ratio", "seed=1", "split.test=0.3"), run("split=given")):
+        with pytest.raises(InputError, match="may have seen this test part"):
+            read_recipes(path, other, "abc")
+    path = written(tmp_path / "metrics.json", metrics(run("split=given", "seed=1")))
+    read_recipes(path, run("split=given", "seed=2", "split.valid=0.2"), "abc")  # files give the test part
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_a_recipe_file_that_is_none_is_an_input_error(text, tmp_path):
+    path = tmp_path / "metrics.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_recipes(path, run(), "abc")
+
+
+def test_paper_needs_the_published_split_as_it_is():
+    check_run(run("split=given"), "paper")
+    check_run(run("split=ratio"), "strict")
+    with pytest.raises(InputError, match=r"this run cut its own \(split=ratio\)"):
+        check_run(run("split=ratio"), "paper")
+    with pytest.raises(InputError, match=r"data\.min_user=5 drops pairs"):
+        check_run(run("split=given", "data.min_user=5"), "paper")

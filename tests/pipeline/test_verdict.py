@@ -1,0 +1,106 @@
+"""Who wins, and who is named: on fabricated results, where the answer is known."""
+
+import json
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+
+from supernet.evaluation.metrics import PerUser
+from supernet.pipeline.results import Result
+from supernet.pipeline.verdict import judge, warn
+from supernet.runtime import open_log
+
+USERS = 300
+
+
+def model(name, shift, seeds=2, noise=0.02, seeded=True):
+    """Per-user values around a mean that all models share, `shift` above it."""
+    base = 0.3 + 0.1 * np.random.default_rng(0).random(USERS)
+    measured = []
+    for seed in range(seeds):
+        drawn = np.random.default_rng([seed, *name.encode()]).standard_normal(USERS)
+        values = {"ndcg@20": torch.from_numpy(base + shift + noise * drawn)}
+        measured.append(PerUser(torch.arange(USERS), values, {"coverage@20": 0.5}))
+    metrics = {"ndcg@20": [m.means()["ndcg@20"] for m in measured]}
+    return Result(name, metrics, tuple(measured), 1.0, "", {}, [1] * seeds, seeded=seeded)
+
+
+def test_every_model_that_is_better_beyond_noise_is_named_with_its_gap():
+    results = [model("derived", 0.0), model("close", 0.0005), model("ease", 0.05), model("knn", 0.02)]
+    verdict = judge([*results, model("pop", -0.1)], "ndcg@20")
+    assert [defeat.model for defeat in verdict.beaten_by] == ["ease", "knn"]
+    for defeat, gap in zip(verdict.beaten_by, (0.05, 0.02), strict=True):
+        assert defeat.difference == pytest.approx(-gap, abs=0.003)
+        assert defeat.low < defeat.difference < defeat.high < 0
+        assert defeat.relative == pytest.approx(defeat.difference / defeat.model_mean)
+        assert defeat.holm_p == verdict.corrected[defeat.model] < 0.05
+    assert not verdict.wins
+    assert not verdict.significant
+    assert "does NOT win: it is significantly behind" in verdict.sentence
+    json.dumps([asdict(defeat) for defeat in verdict.beaten_by], allow_nan=False)
+
+
+def test_the_warning_has_name_gap_interval_and_p():
+    verdict = judge([model("derived", 0.0), model("ease", 0.05)], "ndcg@20")
+    defeat = verdict.beaten_by[0]
+    for word in ("ease beats the derived model", f"{defeat.model_mean:.4f} against {defeat.derived_mean:.4f}",
+                 f"{defeat.difference:+.4f} ({defeat.relative:+.1%})",
+                 f"{defeat.low:+.4f} … {defeat.high:+.4f}", "Holm p ="):  # fmt: skip
+        assert word in defeat.sentence
+
+
+def test_noise_is_no_defeat():
+    verdict = judge([model("derived", 0.0), model("other", 0.0)], "ndcg@20")
+    assert verdict.beaten_by == []
+    assert not verdict.significant
+
+
+def test_a_clear_win_names_nobody():
+    verdict = judge([model("derived", 0.05), model("other", 0.0), model("pop", -0.1)], "ndcg@20")
+    assert verdict.significant
+    assert verdict.beaten_by == []
+    assert "wins significantly" in verdict.sentence
+
+
+def test_a_better_model_whose_p_does_not_survive_holm_is_not_named():
+    """p of the one is below .05 and above .05 / 40: beside 40 models without a difference it is noise."""
+    derived, other = model("derived", 0.0), model("other", 0.0039)
+    alone = judge([derived, other], "ndcg@20")
+    assert 0.05 / 40 < alone.corrected["other"] < 0.05
+    assert [defeat.model for defeat in alone.beaten_by] == ["other"]
+    many = judge([derived, other, *(model(f"m{i}", 0.0) for i in range(40))], "ndcg@20")
+    assert many.beaten_by == []
+
+
+def test_without_others_there_is_nothing_to_judge():
+    verdict = judge([model("derived", 0.0)], "ndcg@20")
+    assert (verdict.comparisons, verdict.beaten_by, verdict.significant) == ({}, [], False)
+    assert not math.isnan(sum(verdict.corrected.values()))
+
+
+def test_the_loser_is_told_on_the_screen_and_in_the_log(tmp_path, capsys):
+    warn(judge([model("derived", 0.0), model("ease", 0.05)], "ndcg@20"), open_log(tmp_path / "derive.log"))
+    assert capsys.readouterr().err.startswith("WARNING: ease beats the derived model beyond noise: ndcg@20")
+    assert "WARNING ease beats the derived model" in (tmp_path / "derive.log").read_text()
+
+
+def test_differences_seed_by_seed_stand_beside_the_test_over_users():
+    derived, other = model("derived", 0.01, seeds=3), model("other", 0.0, seeds=3)
+    verdict = judge(
+        [derived, other, model("once", 0.0, seeds=1), model("pop", 0, 1, seeded=False)], "ndcg@20"
+    )
+    ours = derived.metrics["ndcg@20"]
+    for name, theirs in (
+        ("other", other.metrics["ndcg@20"]),
+        ("pop", model("pop", 0, 1).metrics["ndcg@20"] * 3),
+    ):
+        found = verdict.seeds[name]
+        assert found.differences == [a - b for a, b in zip(ours, theirs, strict=True)]
+        assert found.mean == pytest.approx(verdict.comparisons[name].difference)
+        assert found.sd == pytest.approx(np.std(found.differences, ddof=1))
+    once = verdict.seeds["once"]  # trained with the first seed alone
+    assert once.differences == [ours[0] - model("once", 0.0, seeds=1).metrics["ndcg@20"][0]]
+    assert once.sd is None
