@@ -22,12 +22,14 @@ class EdgeWeights(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Where a relation of some rows comes from: the whole relation, the edges of it that it holds, (E_part,),
-    and the rows, (R,)."""
+    """Where a relation of some rows or edges comes from: the whole relation, the edges of it that it holds
+    (E_part,), its rows among those of the whole (R,), None for all of them, and what numbers of an edge are
+    multiplied by."""
 
     whole: Relation
     edges: Tensor
-    rows: Tensor
+    rows: Tensor | None = None
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +115,11 @@ class Relation:
             self._cache["T"] = twin
         return self._cache["T"]
 
+    @property
+    def origin(self) -> Relation:
+        """The relation of all rows and edges that this one is a part of; itself where it is whole."""
+        return self if self.part is None else self.part.whole.origin
+
     def rows(self, rows: Tensor) -> Relation:
         """The relation of some targets alone, R × N_src: rows (R,), ascending, none twice.
 
@@ -132,8 +139,35 @@ class Relation:
             self.backend, {}, Part(self, edges, rows),
         )  # fmt: skip
 
+    def kept(self, mask: Tensor, scale: float = 1.0) -> Relation:
+        """The relation of the edges where `mask` (E,) is True, between the same nodes.
+
+        Degrees and coefficients stay those of the whole relation; what `per_edge` gives is multiplied by
+        `scale`. So is it with the transpose, which keeps the same edges. Nothing is sorted: with
+        810,000 edges both directions cost as much as 1.3 products with 64 channels (one thread).
+        """
+        mask_t = mask.index_select(0, self.perm)
+        edges, twins = mask.nonzero().flatten(), mask_t.nonzero().flatten()
+        place, place_t = _places(mask), _places(mask_t)
+        part = Relation(
+            place.index_select(0, self.ptr), self.index.index_select(0, edges),
+            self.row.index_select(0, edges),
+            place_t.index_select(0, self.ptr_t), self.index_t.index_select(0, twins),
+            place.index_select(0, self.perm.index_select(0, twins)),
+            place_t.index_select(0, self.inverse.index_select(0, edges)),
+            self.backend, {}, Part(self, edges, None, scale),
+        )  # fmt: skip
+        part._cache["T"] = Relation(
+            part.ptr_t, part.index_t, self.T.row.index_select(0, twins), part.ptr, part.index,
+            part.inverse, part.perm, self.backend, {"T": part}, Part(self.T, twins, None, scale),
+        )  # fmt: skip
+        return part
+
     def target_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Number of edges of each target, (N_dst,)."""
+        """Number of edges of each target, (N_dst,), in the whole relation."""
+        if self.part is not None:
+            degree = self.part.whole.target_degree(dtype)
+            return degree if self.part.rows is None else degree.index_select(0, self.part.rows)
         return self.cached(("target_degree", dtype), lambda: self.ptr.diff().to(dtype))
 
     def source_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -151,11 +185,11 @@ class Relation:
 
     def per_edge(self, key: Any, make: Callable[[Relation], Tensor]) -> EdgeWeights:  # noqa: ANN401
         """Numbers of each edge that depend on the graph alone, `make(relation)` (…, E), in the order of both
-        directions; kept by the whole relation, gathered by a relation of some rows."""
+        directions; kept by the whole relation, gathered by a relation of some rows or edges."""
         part = self.part
         if part is not None:
             whole = part.whole.per_edge(key, make).forward
-            forward = self.cached(key, lambda: whole.index_select(-1, part.edges))
+            forward = self.cached(key, lambda: _scaled(whole.index_select(-1, part.edges), part.scale))
         else:
             forward = self.cached(key, lambda: make(self))
         return EdgeWeights(
@@ -189,6 +223,17 @@ def _transposed(ptr: Tensor, index: Tensor, n_source: int) -> tuple[Tensor, Tens
     # a counting sort, where torch's own would compare
     twin = scipy.sparse.csr_array((number, index.numpy(), ptr.numpy()), shape=size).tocsc()
     return torch.from_numpy(twin.indptr).long(), torch.from_numpy(twin.data).long()
+
+
+def _places(mask: Tensor) -> Tensor:
+    """How many are True before each, and in all: (E,) -> (E + 1,)."""
+    before = torch.zeros(mask.numel() + 1, dtype=torch.long, device=mask.device)
+    torch.cumsum(mask, 0, out=before[1:])
+    return before
+
+
+def _scaled(value: Tensor, scale: float) -> Tensor:
+    return value if scale == 1.0 else value.mul_(scale)
 
 
 def _pointers(rows: Tensor, size: int) -> Tensor:

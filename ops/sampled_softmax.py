@@ -47,6 +47,7 @@ def sampled_softmax(
     temperature: float,
     bound: float | None = None,
     offsets: Offsets | None = None,
+    decoupled: bool = False,
 ) -> Tensor:
     r"""Mean softmax cross-entropy of each query's positive against the keys that are not its own.
 
@@ -58,10 +59,12 @@ def sampled_softmax(
     operations, so that it can be differentiated again.
 
     bound: a known bound on |score| before the division by `temperature` (1 for cosines); it may save the
-    shift by the maximum. offsets: o, without gradients; None is zeros.
+    shift by the maximum. offsets: o, without gradients; None is zeros. decoupled: the denominator is the sum
+    over the keys alone, without :math:`e^{s_b}` (arXiv 2110.06848); its log counts 0 where there are no keys.
     Shapes: queries (B, D), positives (B, D), keys (M, D) -> ().
     """
-    return _SampledSoftmax.apply(queries, positives, keys, same, temperature, bound, offsets)  # type: ignore[no-untyped-call]
+    inputs = (queries, positives, keys, same, temperature, bound, offsets, decoupled)
+    return _SampledSoftmax.apply(*inputs)  # type: ignore[no-untyped-call]
 
 
 def plain_sampled_softmax(
@@ -71,6 +74,7 @@ def plain_sampled_softmax(
     same: Same,
     temperature: float,
     offsets: Offsets | None = None,
+    decoupled: bool = False,
 ) -> Tensor:
     """`sampled_softmax` by operations that torch differentiates, with the whole B × M matrix."""
     own = (queries * positives).sum(dim=1) / temperature
@@ -78,7 +82,10 @@ def plain_sampled_softmax(
     if offsets is not None:
         own, logits = own + offsets.positives, logits + offsets.keys
     logits = logits.index_put((same.rows, same.columns), logits.new_tensor(-math.inf))
-    return (torch.cat([own.unsqueeze(1), logits], dim=1).logsumexp(dim=1) - own).mean()
+    first = own
+    if decoupled:  # nothing, but for a query without keys
+        first = torch.where(logits.isneginf().all(dim=1), 0.0, -math.inf).to(own)
+    return (torch.cat([first.unsqueeze(1), logits], dim=1).logsumexp(dim=1) - own).mean()
 
 
 class _SampledSoftmax(torch.autograd.Function):
@@ -92,8 +99,9 @@ class _SampledSoftmax(torch.autograd.Function):
         temperature: float,
         bound: float | None,
         offsets: Offsets | None,
+        decoupled: bool,
     ) -> Tensor:
-        ctx.same, ctx.temperature, ctx.offsets = same, temperature, offsets
+        ctx.same, ctx.temperature, ctx.offsets, ctx.decoupled = same, temperature, offsets, decoupled
         shifted = bound is None or bound / temperature + _largest(offsets) > SAFE
         scaled = queries / temperature
         own = (scaled * positives).sum(dim=1)
@@ -103,20 +111,24 @@ class _SampledSoftmax(torch.autograd.Function):
             if not shifted:  # e^o goes into the keys instead of over all scores
                 times = offsets.keys.exp()
                 heavy = keys * times.unsqueeze(1)
+        counted = torch.full_like(own, -math.inf) if decoupled else own
         grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
         weight, losses = torch.empty_like(own), torch.empty_like(own)
         for rows, cells in _blocks(len(queries), len(keys), same):
             block = scaled[rows]
             score = block @ keys.t()
-            top = own[rows]
+            top = counted[rows]
             if shifted:
                 if offsets is not None:
                     score.add_(offsets.keys)
                 top = torch.maximum(top, _masked_(score, cells, -math.inf).amax(dim=1))
+                top = top.masked_fill_(top.isneginf(), 0.0) if decoupled else top
                 score.sub_(top.unsqueeze(1))
-            mine = (own[rows] - top).exp_() if shifted else own[rows].exp()
+            mine = (counted[rows] - top).exp_() if shifted else counted[rows].exp()
             power = _masked_(score.exp_(), cells, 0.0)
             total = (power.sum(dim=1) if times is None else power @ times).add_(mine)
+            if decoupled:
+                total.masked_fill_(total == 0.0, 1.0)  # no keys: the log is 0
             losses[rows] = total.log() - own[rows] + (top if shifted else 0.0)
             weight[rows] = mine / total - 1.0
             share = total.reciprocal_().unsqueeze(1)
@@ -140,11 +152,12 @@ class _SampledSoftmax(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph
             # views of their own: one tensor may stand in two places
             queries, positives, keys = (t.view_as(t) for t in ctx.saved_tensors)
-            loss = plain_sampled_softmax(queries, positives, keys, ctx.same, ctx.temperature, ctx.offsets)
+            rest = (ctx.same, ctx.temperature, ctx.offsets, ctx.decoupled)
+            loss = plain_sampled_softmax(queries, positives, keys, *rest)
             found = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
         else:
             found = ctx.gradients
-        return (*(grad * g for g in found), None, None, None, None)
+        return (*(grad * g for g in found), *[None] * 5)
 
 
 def _largest(offsets: Offsets | None) -> float:

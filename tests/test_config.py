@@ -69,7 +69,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: softmax, bpr, bce, ccl"),
+        ("loss.name=bpq", "loss.name: unknown name 'bpq'; choose from: directau, bpr, bce, ccl"),
         ("search.relaxation=hard", "search.relaxation: unknown name 'hard'"),
         ("search.order=third", "search.order: unknown name 'third'"),
         ("split.method=half", "split.method: unknown name 'half'"),
@@ -79,6 +79,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("search.epochs=0", "search.epochs must be more than 0, found 0"),
         ("training.lr=-1", "training.lr must be more than 0, found -1"),
         ("training.dropout=1.0", "training.dropout must lie in [0, 1), found 1.0"),
+        ("training.edge_dropout=-0.1", "training.edge_dropout must lie in [0, 1), found -0.1"),
         ("loss.negatives=0", "softmax needs negatives"),
         ("training.lr=nan", "training.lr must be a finite number, found nan"),
         ("loss.temperature=inf", "loss.temperature must be a finite number, found inf"),
@@ -87,6 +88,13 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("eval.users=0", "eval.users must be more than 0, found 0"),
         ("eval.ks=[0,20]", "eval.ks must be one or more numbers above 0, found [0, 20]"),
         ("training.validate_every=100", "no epoch would be validated"),
+        ("loss.positive_temperature=0", "loss.positive_temperature must be more than 0, found 0"),
+        ("loss.sampling=al", "loss.sampling: unknown name 'al'; choose from: uniform, popularity, hard, all"),
+        ("loss.hard=1.5", "loss.hard must lie in [0, 1], found 1.5"),
+        ("loss.candidates=0", "loss.candidates must be more than 0, found 0"),
+        ("loss.popularity=-1", "loss.popularity must be at least 0, found -1"),
+        ("loss.uniformity=-1", "loss.uniformity must be at least 0, found -1"),
+        ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
@@ -126,6 +134,30 @@ def test_protocols_and_their_keys_must_agree(overrides, message):
 def test_a_correction_without_softmax_is_refused():
     with pytest.raises(InputError, match=r"found 0\.3 with loss\.name=bpr; set loss\.correction=0"):
         validate(typed(compose("train", "loss=bpr", "loss.correction=0.3")))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["loss=directau", "loss.negatives=5"], "directau has no negatives; set loss.negatives=0"),
+        (["loss=directau", "space.score=[dot,mlp]"], "directau trains no score slot, found space.score"),
+        (["loss=bpr", "loss.sampling=all"], "loss.sampling=all is for softmax and bsl with"),
+        (["loss.sampling=all", "loss.in_batch=true"], "with loss.in_batch=false, found loss.name=softmax"),
+        (["loss.sampling=all", "space.score=[dot,cosine]"], "needs a score that is one product, found"),
+        (["loss.sampling=hard", "loss.negatives=0", "loss.in_batch=true"], "needs loss.negatives above 0"),
+        (["loss=bsl", "loss.negatives=0"], "bsl needs negatives; set loss.in_batch=true"),
+        (["loss=bpr", "loss.in_batch=true"], "bpr takes loss.negatives above 0 and loss.in_batch=false"),
+    ],
+)
+def test_a_loss_and_its_negatives_agree(overrides, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        validate(typed(compose("train", *overrides)))
+
+
+def test_an_item_norm_is_not_for_a_perceptron():
+    for key in ("space.score=[dot,mlp]", "+space.slots={score: [mlp]}"):
+        with pytest.raises(InputError, match=r"item_norm=0\.5 is for the dot and cosine scores, found .*mlp"):
+            validate(typed(compose("train", "loss.item_norm=0.5", key)))
 
 
 def test_a_saved_config_reads_back_as_it_was(tmp_path):

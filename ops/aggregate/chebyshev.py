@@ -40,7 +40,7 @@ class Chebyshev(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """The aggregation."""
-        whole = relation if relation.part is None else relation.part.whole
+        whole = relation.origin
         weights = self.norm.edge_weights(whole, source.dtype)
 
         def shifted(x: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ class LowRank(nn.Module):
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """The aggregation."""
         part = relation.part
-        left, right = self._factors(relation if part is None else part.whole, source.dtype)
-        return (left if part is None else left.index_select(0, part.rows)) @ (right.t() @ source)
+        left, right = self._factors(relation.origin, source.dtype)
+        rows = None if part is None else part.rows
+        return (left if rows is None else left.index_select(0, rows)) @ (right.t() @ source)
 
     def _factors(self, relation: Relation, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """U S and V, (N_dst, q) and (N_src, q); kept by the relation, side by side as one tensor."""

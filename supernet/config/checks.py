@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from ops.registry import Registry
+from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
 from supernet.config.tree import space_names
 from supernet.data.readers import READERS
@@ -18,12 +17,11 @@ from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.relaxations import RELAXATIONS
 from supernet.search.selection import SELECTIONS
 from supernet.search.settings import COSTS
-from supernet.training.losses import LOSSES
 
 POSITIVE = {
     "model": ("dim",),
+    "loss": ("temperature", "positive_temperature", "candidates"),
     "graph": ("neighbours",),
-    "loss": ("temperature",),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
     "search": (
         "epochs",
@@ -38,8 +36,8 @@ POSITIVE = {
     "eval": ("memory_mib",),
 }
 NOT_NEGATIVE = {
+    "loss": ("negatives", "popularity", "correction", "negative_weight", "uniformity"),
     "graph": ("shrinkage",),
-    "loss": ("negatives", "correction", "negative_weight"),
     "training": ("l2",),
     "search": ("warmup", "checkpoint_every"),
     "data": ("min_user", "min_item"),
@@ -55,8 +53,6 @@ def validate(config: TrainConfig) -> None:
             f"data.reader={config.data.reader} needs keys of its own; choose it by data={config.data.reader}"
         )
     known("split.method", config.split.method, SPLITS)
-    known("loss.name", config.loss.name, LOSSES)
-    known("loss.similarity", config.loss.similarity, ("cosine", "score"))
     known("search.relaxation", config.search.relaxation, RELAXATIONS)
     known("search.cost", config.search.cost, COSTS)
     if not 0 < config.search.channels <= 1:
@@ -70,10 +66,11 @@ def validate(config: TrainConfig) -> None:
             for name in names:
                 _at_least(config, f"{group}.{name}", 0, strictly)
     _sizes(config)
-    if not 0 <= config.training.dropout < 1:
-        raise InputError(f"training.dropout must lie in [0, 1), found {config.training.dropout}")
-    if config.loss.name == "softmax" and not config.loss.in_batch and config.loss.negatives < 1:
-        raise InputError("loss: softmax needs negatives; set loss.in_batch=true or loss.negatives above 0")
+    check_loss(config)
+    for name in ("dropout", "edge_dropout"):
+        rate = getattr(config.training, name)
+        if not 0 <= rate < 1:
+            raise InputError(f"training.{name} must lie in [0, 1), found {rate}")
 
 
 def _sizes(config: TrainConfig) -> None:
@@ -88,16 +85,6 @@ def _sizes(config: TrainConfig) -> None:
         raise InputError(
             f"training.validate_every={config.training.validate_every} is more than "
             f"training.epochs={config.training.epochs}: no epoch would be validated"
-        )
-    if config.loss.name != "softmax" and (config.loss.in_batch or config.loss.negatives < 1):
-        raise InputError(
-            f"loss: {config.loss.name} takes loss.negatives above 0 and loss.in_batch=false, found "
-            f"negatives={config.loss.negatives}, in_batch={config.loss.in_batch}"
-        )
-    if config.loss.name != "softmax" and config.loss.correction:
-        raise InputError(
-            f"loss.correction is of the softmax loss, found {config.loss.correction} with loss.name="
-            f"{config.loss.name}; set loss.correction=0"
         )
 
 
@@ -153,12 +140,6 @@ def finite(config: object, path: str = "") -> None:
             finite(value, f"{path}{item.name}.")
         elif isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{path}{item.name} must be a finite number, found {value}")
-
-
-def known(key: str, value: str, choices: Registry[Any] | Iterable[str]) -> None:
-    """Errors: InputError where `value` is not one of `choices`, which the message lists."""
-    if value not in choices:
-        raise InputError(f"{key}: unknown name {value!r}; choose from: {', '.join(choices)}")
 
 
 def _metric(key: str, value: str, ks: list[int]) -> None:

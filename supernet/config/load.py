@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from supernet.config.checks import known
+from supernet.config.loss_checks import known
 from supernet.config.schemas import SCHEMAS, SpaceConfig, TrainConfig
 from supernet.config.tree import conf_folder, space_names
 from supernet.runtime import InputError

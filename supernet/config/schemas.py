@@ -140,12 +140,19 @@ class LossConfig:
 
     name: str = "softmax"
     temperature: float = 0.2
+    positive_temperature: float = 0.2
     similarity: str = "cosine"
     negatives: int = 256
+    sampling: str = "uniform"
+    popularity: float = 0.75
+    candidates: int = 4
+    hard: float = 0.5
     in_batch: bool = False
     correction: float = 0.0
     margin: float = 0.9
     negative_weight: float = 150.0
+    uniformity: float = 1.0
+    item_norm: float = 1.0
 
 
 @dataclass
@@ -155,6 +162,7 @@ class TrainingConfig:
     lr: float = 5e-3
     l2: float = 0.0
     dropout: float = 0.0
+    edge_dropout: float = 0.0
     batch_size: int = 2048
     epochs: int = 25
     patience: int = 3

@@ -10,6 +10,7 @@ import torch
 from ops.relation import Relation
 from supernet.data.cooccurrence import item_neighbours
 from supernet.data.dataset import Pairs
+from supernet.data.sampling import sent
 
 USER, ITEM = "user", "item"
 SIDES = (USER, ITEM)
@@ -43,6 +44,26 @@ class Graph:
     def into(self, target: str) -> list[Link]:
         """The links whose messages arrive at nodes of kind `target`."""
         return [link for link in self.links if link.target == target]
+
+    def thinned(self, rate: float, generator: torch.Generator) -> Graph:
+        """The graph without some edges, drawn anew: each is missing, in both directions, with probability
+        `rate`.
+
+        Degrees stay those of the whole graph, and the messages of weighted sums are divided by 1 - rate, so
+        that they are right on average (the sparse dropout of NGCF, arXiv 1905.08108, section 2.4.2, as
+        LightGCN's code has it; that an interaction is dropped as a whole: SGL, arXiv 2010.10783). A softmax
+        or a maximum over neighbours is over those that are left; filters (`svd`, `chebyshev`) are of the
+        whole graph, the step that follows them is not. Where rate is 0 it is the graph itself.
+        """
+        if rate == 0.0:
+            return self
+        kept: dict[Relation, Relation] = {}
+        for relation in (link.relation for link in self.links):
+            if relation not in kept:
+                mask = torch.rand(relation.n_edges, generator=generator) >= rate
+                part = relation.kept(sent(mask, relation.ptr.device), 1 / (1 - rate))
+                kept |= {relation: part, relation.T: part.T}
+        return replace(self, links=tuple(replace(link, relation=kept[link.relation]) for link in self.links))
 
     def link(self, name: str, target: str) -> Link:
         """The link of a relation that arrives at nodes of kind `target`.

@@ -19,8 +19,9 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, train_model
+from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, space_of, train_model
 from supernet.report.progress import bar
+from supernet.runtime import InputError
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
@@ -122,7 +123,8 @@ class Bench:
                 model, parts = self.refit(contender.space, contender.recipe, seed, epochs), KNOWN
             with torch.no_grad():
                 vectors = model(self.graph(contender.space, parts))
-            lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, self.run.eval.memory_mib)
+            memory, item_norm = self.run.eval.memory_mib, contender.recipe.item_norm
+            lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, memory, item_norm)
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
@@ -163,6 +165,8 @@ def tuned(
     """A contender with its own tuned recipe; the derived model's numbers are refined with it."""
     settings = TuningSettings(**arguments(bench.derive.tuning))
     check_space(settings.space, settings.sampler)
+    if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
+        raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
     settings = settings.of(space.scalars() if name in REFINED else ())
     recipe = recipe_of(bench.run)
     if settings.trials == 0:

@@ -76,7 +76,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
 def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
     """Train every contender once a seed, random designs with the first seed alone.
 
-    With derive.epochs_once the epochs that the first seed chose serve the others, who then train once.
+    With derive.epochs_once the epochs that the first seed chose serve the others, which are refitted alone.
     """
     outcomes: Outcomes = {}
     jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
@@ -91,7 +91,7 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 log.info("%s seed %d: %s", contender.name, seed, trained.failure or done)
                 progress.advance()
                 progress.status(f"{contender.name} seed {seed}")
-                if bench.derive.epochs_once and not trained.failure:
+                if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
     return outcomes
 

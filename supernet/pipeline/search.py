@@ -84,7 +84,7 @@ def _watched(
     search: Search, config: TrainConfig, data: Dataset, folder: Path, board: Board, log: logging.Logger
 ) -> dict[str, Tensor]:
     """Run the search under TensorBoard, a progress bar, the log and checkpoints."""
-    validate = validator(config, data, search.model)
+    validate = validator(config, data, search.model, search.recipe.item_norm)
     candidates = search.model.space.choices()
     board.layout(candidates)
     left = (config.search.epochs - search.epoch) * len(search.train) - search.step

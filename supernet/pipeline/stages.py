@@ -72,16 +72,28 @@ def make_model(space: SearchSpace, graph: Graph, dim: int, seed: int, device: to
 
 
 def validator(
-    config: TrainConfig, data: Dataset, model: Recommender
+    config: TrainConfig, data: Dataset, model: Recommender, item_norm: float
 ) -> Callable[[Vectors, Weights | None], float]:
-    """A function that ranks for the valid part, train and alpha items masked, and returns eval.metric."""
+    """A function that ranks for the valid part, train and alpha items masked, and returns eval.metric.
+
+    item_norm: of the recipe, see `ranked`.
+    """
     valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
     users = sample_users(valid, config.eval.users, torch.Generator().manual_seed(config.seed))
     k = int(config.eval.metric.split("@")[1])
 
     def validate(vectors: Vectors, weights: Weights | None = None) -> float:
         top = ranked(
-            model, vectors, users, data, ("train", "alpha"), k, config.eval.memory_mib, weights, seen
+            model,
+            vectors,
+            users,
+            data,
+            ("train", "alpha"),
+            k,
+            config.eval.memory_mib,
+            item_norm,
+            weights,
+            seen,
         )
         return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[config.eval.metric]
 
@@ -104,7 +116,7 @@ def train_model(
     steps: batches of an epoch; None is a full pass.
     """
     model = make_model(space, graph, config.model.dim, seed, device)
-    validate = validator(config, data, model)
+    validate = validator(config, data, model, recipe.item_norm)
     local = data.to(device)
     generator = torch.Generator().manual_seed(seed)
     pairs, seen = local.parts["train"], local.user_items(["train"])
@@ -119,18 +131,42 @@ def ranked(
     seen_parts: Sequence[str],
     k: int,
     memory_mib: int,
+    item_norm: float = 1.0,
     weights: Weights | None = None,
     seen: object = None,
 ) -> Tensor:
-    """The top-k items of `users` by the model's score, items of `seen_parts` left out; (U, k) int64."""
+    """The top-k items of `users` by the model's score, items of `seen_parts` left out; (U, k) int64.
+
+    item_norm: κ of the recipe; the score reads the items as `scaled_items` gives them.
+    """
     p = None if weights is None else weights.get("score")
+    items = scaled_items(model, vectors.item, item_norm)
     seen = data.user_items(seen_parts) if seen is None else seen
 
     def score(chunk: Tensor) -> Tensor:
-        return model.score(vectors.user[chunk.to(vectors.user.device)], vectors.item, p).cpu()
+        return model.score(vectors.user[chunk.to(vectors.user.device)], items, p).cpu()
 
     with torch.no_grad():
         return top_items(score, users, seen, k, memory_mib << 20)  # type: ignore[arg-type]
+
+
+def scaled_items(model: Recommender, items: Tensor, item_norm: float) -> Tensor:
+    r"""Item vectors for ranking, :math:`i / \|i\|^{1 - \kappa}` with κ = item_norm; (N_items, D), same shape.
+
+    κ = 1 ranks by the score slot as it is, κ = 0 ranks a dot product as a cosine: the length of a user's
+    vector never changes that user's order. A loss on cosines leaves the length of an item's
+    vector free, and κ says how much of it counts. A zero vector stays zero.
+    Errors: InputError for κ other than 1 where the score is a perceptron, which is trained on whole vectors.
+    """
+    if item_norm == 1.0:
+        return items
+    if "mlp" in model.score.candidates:
+        raise InputError(
+            f"loss.item_norm={item_norm}: the mlp score has no norm to leave out; set loss.item_norm=1 or "
+            "space.score=[dot]"
+        )
+    norms = items.norm(dim=1, keepdim=True).clamp(min=torch.finfo(items.dtype).tiny)
+    return items * norms.pow(item_norm - 1.0)
 
 
 def describe(data: Dataset) -> list[str]:

@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batches
 from supernet.model import Recommender
-from supernet.model.recommender import Dropout, Vectors, Weights
+from supernet.model.recommender import Vectors, Weights
 from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.record import EpochSums, SearchEpoch
 from supernet.search.relaxations import entropy, mix, partial, paths, temperature_at
@@ -163,8 +163,7 @@ class Search:
 
     def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
         batch = draw_batch(self.train, self.seen, self.graph.nodes[ITEM], self.recipe, self.generator)
-        dropout = Dropout(self.recipe.dropout, self.generator) if self.recipe.dropout > 0 else None
-        return training_loss(self.model, self.graph, batch, self.recipe, slots, dropout)
+        return training_loss(self.model, self.graph, batch, self.recipe, slots, self.generator)
 
     def _record(self, validate: Validate) -> SearchEpoch:
         mixture = self.mixture()

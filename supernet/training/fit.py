@@ -57,10 +57,17 @@ def training_loss(
     batch: Batch,
     recipe: Recipe,
     weights: Weights | None = None,
-    dropout: Dropout | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """The loss of a weight step: the recipe's loss and the L2 term over the layer-0 rows of the batch; a
-    scalar."""
+    scalar.
+
+    generator: draws the edges and the entries that are dropped; without it none is.
+    """
+    dropout = None
+    if generator is not None:
+        graph = graph.thinned(recipe.edge_dropout, generator)
+        dropout = Dropout(recipe.dropout, generator) if recipe.dropout > 0 else None
     loss = step_loss(model, graph, batch, recipe, weights, dropout)
     if recipe.l2 == 0.0:
         return loss
@@ -122,11 +129,10 @@ def _one_epoch(
     generator: torch.Generator,
     steps: int,
 ) -> float:
-    dropout = Dropout(recipe.dropout, generator) if recipe.dropout > 0 else None
     total = 0.0
     for _ in range(steps):
         batch = draw_batch(batches, seen, graph.nodes[ITEM], recipe, generator)
-        loss = training_loss(model, graph, batch, recipe, dropout=dropout)
+        loss = training_loss(model, graph, batch, recipe, generator=generator)
         optimiser.zero_grad(set_to_none=True)
         if loss.requires_grad:  # not where only messages are read and none arrives: all vectors are zero
             loss.backward()

@@ -7,29 +7,46 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """Loss, optimiser and stopping.
+    """Loss, ranking, optimiser and stopping.
 
-    loss: name in LOSSES. temperature: divides the scores in the softmax loss. similarity: "cosine" trains
-    on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled
-    items (shared by a batch in softmax, per pair in the others). in_batch: the other items of a batch are
-    negatives too (softmax). correction: exponent β of what is taken off the scores for popularity in
-    training (softmax; see `losses.correction`). margin, negative_weight: of the ccl loss. lr: of Adam. l2:
-    weight of the mean squared norm of the layer-0 rows in a batch. dropout: of messages. epochs: at most so
-    many. patience: validations without gain before stopping. validate_every: epochs between them. autocast:
-    dense products of the layers in bfloat16.
+    The loss: loss is a name in LOSSES. temperature: divides the scores in the softmax loss, and those of the
+    negatives in bsl. positive_temperature: divides those of the positives in bsl. similarity: "cosine" trains
+    on cosines and ranks by the score slot, "score" trains on the score slot itself. negatives: sampled items
+    (shared by a batch in softmax and bsl, per pair in the others). sampling: how, a name in SAMPLINGS;
+    popularity: the exponent in "popularity"; candidates, hard: the pool in "hard", so many times the
+    negatives, and the share of these that are the hardest (`losses.hardest`). in_batch: the other items of a
+    batch are negatives too (softmax, bsl). correction: exponent β of what is taken off the scores for
+    popularity in training (softmax, bsl; see `losses.correction`). margin, negative_weight: of the ccl loss.
+    uniformity: weight γ of the uniformity in directau.
+
+    Ranking: item_norm is κ in [0, 1], how much of an item vector's length counts, from all (1, the score slot
+    as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
+
+    The optimiser: lr of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of
+    messages. edge_dropout: of edges, drawn for each step (`Graph.thinned`). epochs: at most so many.
+    patience: validations without gain before stopping. validate_every: epochs between them. autocast: dense
+    products of the layers in bfloat16.
     """
 
     loss: str = "softmax"
     temperature: float = 0.2
+    positive_temperature: float = 0.2
     similarity: str = "cosine"
     negatives: int = 0
+    sampling: str = "uniform"
+    popularity: float = 0.75
+    candidates: int = 4
+    hard: float = 0.5
     in_batch: bool = True
     correction: float = 0.0
     margin: float = 0.9
     negative_weight: float = 150.0
+    uniformity: float = 1.0
+    item_norm: float = 1.0
     lr: float = 3e-3
     l2: float = 0.0
     dropout: float = 0.0
+    edge_dropout: float = 0.0
     batch_size: int = 2048
     epochs: int = 50
     patience: int = 5

@@ -18,6 +18,12 @@ from supernet.space import check_scalar
 from supernet.training.fit import Epoch, Fit, Watch
 from supernet.training.recipe import Recipe
 
+SHARES = ("item_norm", "hard")
+"""Fields of a recipe that lie in [0, 1]."""
+
+RATES = ("dropout", "edge_dropout")
+"""Fields that lie in [0, 1)."""
+
 Shifts = Mapping[str, float]
 """What is added to numbers of the design, as "sym.left" → −0.05 (`SearchSpace.shifted`)."""
 
@@ -135,6 +141,8 @@ def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
             _check_range(key, spec)
         elif not spec["choices"]:
             raise InputError(f"tuning.space.{key}.choices is empty; give at least one value")
+        else:
+            _check_share(key, spec["choices"])
         if sampler == "grid" and "choices" not in spec:
             raise InputError(f"tuning.space.{key}: a grid needs choices, found {dict(spec)}")
 
@@ -160,11 +168,20 @@ def _check_range(key: str, spec: Mapping[str, Any]) -> None:
         low, high = float(spec["low"]), float(spec["high"])
     except (TypeError, ValueError):
         raise InputError(f"tuning.space.{key}: low and high must be numbers, found {dict(spec)}") from None
-    bound = "above 0" if spec.get("log") or key in ("lr", "temperature") else "at least 0"
+    _check_share(key, (low, high))
+    bound = (
+        "above 0" if spec.get("log") or key in ("lr", "temperature", "positive_temperature") else "at least 0"
+    )
     if not low <= high < float("inf") or low < 0 or (low == 0 and bound == "above 0"):
         raise InputError(
             f"tuning.space.{key}: low must be {bound} and at most high, and both finite; found {dict(spec)}"
         )
+
+
+def _check_share(key: str, values: Sequence[Any]) -> None:
+    bound = "[0, 1]" if key in SHARES else "[0, 1)"
+    if key in (*SHARES, *RATES) and not all(0 <= v <= 1 and (v < 1 or key in SHARES) for v in values):
+        raise InputError(f"tuning.space.{key}: values must lie in {bound}, found {list(values)}")
 
 
 def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401

@@ -26,36 +26,41 @@ def chunk(request, monkeypatch):
     monkeypatch.setattr(module, "CHUNK", request.param)
 
 
-def by_hand(queries, positives, keys, own, ids, temperature, item_offset=None):
-    """One ordinary softmax a query, in a Python loop."""
+def by_hand(queries, positives, keys, own, ids, temperature, item_offset=None, decoupled=False):
+    """One ordinary softmax a query, in a Python loop; decoupled, the positive is not in its denominator."""
     offset = torch.zeros(6, dtype=keys.dtype, device=keys.device) if item_offset is None else item_offset
     losses = []
     for query, positive, item in zip(queries, positives, own, strict=True):
         others = keys[ids != item]
         scores = torch.cat([positive.unsqueeze(0), others]) @ query / temperature
         scores = scores + torch.cat([offset[item].unsqueeze(0), offset[ids[ids != item]]])
-        losses.append(-scores.log_softmax(dim=0)[0])
+        losses.append(scores[1 if decoupled else 0 :].logsumexp(dim=0) - scores[0])
     return torch.stack(losses).mean()
 
 
+@pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("bound", [None, 1.0])
 @pytest.mark.parametrize("temperature", [0.2, 0.005])
-def test_it_is_the_softmax_over_the_keys_that_are_not_the_own(case, chunk, bound, temperature, assert_same):
+def test_it_is_the_softmax_over_the_keys_that_are_not_the_own(
+    case, chunk, bound, temperature, decoupled, assert_same
+):
     (queries, positives, keys), own, ids = case
-    loss = sampled_softmax(queries, positives, keys, same_cells(own, ids), temperature, bound)
-    expected = by_hand(queries, positives, keys, own, ids, temperature)
+    same = same_cells(own, ids)
+    loss = sampled_softmax(queries, positives, keys, same, temperature, bound, decoupled=decoupled)
+    expected = by_hand(queries, positives, keys, own, ids, temperature, decoupled=decoupled)
     factor = 1 if temperature > 0.1 else 100  # gradients of a hundred times the size
     assert_same(loss / factor, expected / factor, [queries, positives, keys])
 
 
 @pytest.mark.parametrize("bound", [None, 1.0])
+@pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("size", [1.0, 300.0], ids=["small", "large"])
-def test_the_offset_of_an_item_counts_wherever_it_stands(case, chunk, bound, size, assert_same):
+def test_the_offset_of_an_item_counts_wherever_it_stands(case, chunk, bound, size, decoupled, assert_same):
     (queries, positives, keys), own, ids = case
     offset = size * torch.linspace(-1, 1, 6).to(keys)
     offsets = Offsets(offset[own], offset[ids])
-    loss = sampled_softmax(queries, positives, keys, same_cells(own, ids), 0.3, bound, offsets)
-    expected = by_hand(queries, positives, keys, own, ids, 0.3, offset)
+    loss = sampled_softmax(queries, positives, keys, same_cells(own, ids), 0.3, bound, offsets, decoupled)
+    expected = by_hand(queries, positives, keys, own, ids, 0.3, offset, decoupled)
     assert_same(loss / size, expected / size, [queries, positives, keys])
 
 
@@ -66,8 +71,20 @@ def test_large_scores_of_no_known_bound_do_not_overflow(case, chunk, assert_same
     assert_same(loss / 100, by_hand(*wide, own, ids, 1.0) / 100, wide)
 
 
+@pytest.mark.parametrize("bound", [None, 1.0])
+def test_a_query_without_keys_counts_its_positive_alone(case, chunk, bound, assert_same):
+    (queries, positives, keys), own, _ = case
+    ids = torch.full((KEYS,), int(own[0]), device=own.device)
+    rest = own != own[0]
+    loss = sampled_softmax(queries, positives, keys, same_cells(own, ids), 0.3, bound, decoupled=True)
+    scores = queries @ keys.t() / 0.3
+    expected = (scores.logsumexp(dim=1) * rest - (queries * positives).sum(dim=1) / 0.3).mean()
+    assert_same(loss, expected, [queries, positives, keys])
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("with_offsets", [False, True])
-def test_it_can_be_differentiated_twice(case, with_offsets):
+def test_it_can_be_differentiated_twice(case, with_offsets, decoupled):
     (queries, positives, keys), own, ids = case
     same, offsets = same_cells(own, ids), None
     if with_offsets:
@@ -79,8 +96,8 @@ def test_it_can_be_differentiated_twice(case, with_offsets):
         total = sum((k + 1) * g.square().sum() for k, g in enumerate(first))
         return torch.autograd.grad(total, (queries, positives, keys))
 
-    twice = second(sampled_softmax(queries, positives, keys, same, 0.3, 1.0, offsets))
-    plain = second(plain_sampled_softmax(queries, positives, keys, same, 0.3, offsets))
+    twice = second(sampled_softmax(queries, positives, keys, same, 0.3, 1.0, offsets, decoupled))
+    plain = second(plain_sampled_softmax(queries, positives, keys, same, 0.3, offsets, decoupled))
     for a, b in zip(twice, plain, strict=True):
         torch.testing.assert_close(a, b)
 

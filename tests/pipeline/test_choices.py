@@ -100,10 +100,12 @@ def test_paper_trains_every_model_for_the_same_fixed_epochs():
 
 def metrics(config, **changes):
     """What a strict run writes, as far as recipes go; each model with an lr and epochs of its own."""
-    models = {"pop": {"recipe": None, "epochs": [0]}}
+    models = {"pop": {"recipe": {"weight": 2}, "epochs": [0], "choices": None}}
     for place, name in enumerate(("derived", "mf", "lightgcn", "ngcf"), 1):
         recipe = asdict(replace(recipe_of(config), lr=place / 1000))
-        models[name] = {"recipe": recipe, "epochs": [place, place + 2]}
+        space = GENOTYPE.to_space() if name == "derived" else space_of(load_space(name))
+        design = {slot: names[0] for slot, names in space.candidates().items()}
+        models[name] = {"recipe": recipe, "epochs": [place, place + 2], "choices": design}
     raw = {"version": VERSION, "protocol": {"name": "strict"}, "run": origin(config), "genotype": "abc"}
     return raw | {"models": models} | changes
 
@@ -120,6 +122,27 @@ def test_recipes_are_taken_over_by_name(tmp_path):
     assert {c.epochs for c in found.values()} == {0}, "strict chooses the epochs by the valid part"
     assert found["mf"].note == f"recipe of {tmp_path.name}/metrics.json"
     assert found["random 1"].note.startswith("lightgcn's recipe of")
+
+
+def test_numbers_tuned_with_the_recipe_are_taken_over(tmp_path):
+    raw = metrics(run())
+    slot = "layer1/interactions/aggregate"
+    raw["models"]["lightgcn"]["choices"][slot] = "sym(0.45,0.6)"
+    taken = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
+    found = chosen("tuning.trials=0", "recipes=x", taken=taken)
+    assert found["lightgcn"].choices[slot] == "sym(0.45,0.6)"
+    assert found["ngcf"].choices[slot] == "sym"
+    raw["models"]["lightgcn"]["choices"][slot] = "mean"
+    taken = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
+    with pytest.raises(InputError, match="lightgcn is another design there"):
+        chosen("tuning.trials=0", "recipes=x", taken=taken)
+
+
+def test_settings_of_closed_forms_are_taken_over(tmp_path):
+    taken = read_recipes(written(tmp_path / "metrics.json", metrics(run())), run(), "abc")
+    assert taken.settings("pop") == {"weight": 2}
+    with pytest.raises(InputError, match="no settings of 'ease'"):
+        taken.settings("ease")
 
 
 def test_paper_takes_the_epochs_over_too_unless_they_are_given(tmp_path):

@@ -13,7 +13,7 @@ from supernet.data.graph import build_graph
 from supernet.data.sampling import Batch
 from supernet.model.recommender import Vectors
 from supernet.training.fit import training_loss
-from supernet.training.losses import LOSSES, batch_loss, correction, draw_negatives, step_loss
+from supernet.training.losses import LOSSES, SOLE, Scored, batch_loss, correction, draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 
 USERS = torch.tensor([0, 1, 1, 3])
@@ -58,19 +58,34 @@ def ccl(s, batch, recipe):
     return total / len(batch.users)
 
 
-NAIVE = {"softmax": softmax, "bpr": bpr, "bce": bce, "ccl": ccl}
+def bsl(s, batch, recipe, offset=lambda j: 0.0):
+    """Minus log of the mean of exp over the user's pairs, and log of the sum of exp over the negatives."""
+    total, low, high = 0.0, recipe.positive_temperature, recipe.temperature
+    for b, (user, item) in enumerate(zip(batch.users, batch.items, strict=True)):
+        good = [i for u, i in zip(batch.users, batch.items, strict=True) if u == user]
+        total -= torch.log(sum(torch.exp(s(user, i) / low) for i in good) / len(good))
+        others = [j for c, j in enumerate(batch.items) if recipe.in_batch and c != b]
+        pool = [j for j in (*others, *batch.negatives) if j != item]
+        total += high / low * torch.log(sum(torch.exp(s(user, j) / high + offset(j)) for j in pool))
+    return total / len(batch.users)
+
+
+NAIVE = {"bsl": bsl, "softmax": softmax, "bpr": bpr, "bce": bce, "ccl": ccl}
 
 CASES = {
     "in-batch": (Recipe(), torch.zeros(0, dtype=torch.long)),
     "in-batch and shared": (Recipe(temperature=0.5), SHARED),
     "shared alone": (Recipe(in_batch=False), SHARED),
+    "bsl in-batch": (Recipe(loss="bsl", positive_temperature=0.5), torch.zeros(0, dtype=torch.long)),
+    "bsl": (Recipe(loss="bsl", temperature=0.5, positive_temperature=0.3), SHARED),
+    "bsl shared alone": (Recipe(loss="bsl", positive_temperature=0.3, in_batch=False), SHARED),
     "bpr": (Recipe(loss="bpr"), EACH),
     "bce": (Recipe(loss="bce"), EACH),
     "ccl": (Recipe(loss="ccl", margin=-0.1, negative_weight=2.0), EACH),
 }
 
 
-class Scored:
+class Model:
     """As much of a model as a loss reads."""
 
     def __init__(self, *names, dim=3):
@@ -86,7 +101,7 @@ def vectors():
 
 
 def test_every_loss_has_a_naive_formula():
-    assert set(NAIVE) == set(LOSSES)
+    assert set(NAIVE) | set(SOLE) == set(LOSSES)  # those of SOLE are tested in test_directau
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "score"])
@@ -100,7 +115,7 @@ def test_is_the_naive_formula(case, similarity, vectors):
         dot = vectors.user[u] @ vectors.item[j]
         return dot if similarity == "score" else dot / (vectors.user[u].norm() * vectors.item[j].norm())
 
-    actual, expected = batch_loss(Scored("dot"), vectors, batch, recipe), NAIVE[recipe.loss](s, batch, recipe)
+    actual, expected = batch_loss(Model("dot"), vectors, batch, recipe), NAIVE[recipe.loss](s, batch, recipe)
     torch.testing.assert_close(actual, expected)
     got, wanted = (torch.autograd.grad(loss, vectors) for loss in (actual, expected))
     for a, b in zip(got, wanted, strict=True):
@@ -119,7 +134,7 @@ def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
     offset = correction(graph, 0.5)
     degree = torch.tensor([4.0, 2.0, 1.0, 1.0, 1.0, 1.0])
     torch.testing.assert_close(offset, -0.5 * (degree / degree.mean()).log())
-    batch, model = Batch(USERS, ITEMS, negatives), Scored(*names)
+    batch, model = Batch(USERS, ITEMS, negatives), Model(*names)
     p = None if len(names) == 1 else {"score": torch.tensor([0.6, 0.4])}
 
     def s(u, j):
@@ -140,8 +155,48 @@ def test_a_correction_takes_the_degree_off_every_score(case, names, vectors):
             return model.score(F.normalize(users, dim=-1), F.normalize(items, dim=-1), None, pairs)
 
         read = (vectors.user[USERS], vectors.item[ITEMS], vectors.item[negatives])
-        plain = LOSSES["softmax"](cosine, *read, batch, recipe, offset)
+        plain = LOSSES["softmax"](Scored(cosine, *read, batch, recipe, offset))
         torch.testing.assert_close(batch_loss(model, vectors, batch, recipe, None, offset), plain)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+@pytest.mark.parametrize("case", ["bsl in-batch", "bsl", "bsl shared alone"])
+def test_a_correction_of_bsl_is_of_its_negatives(case, similarity, vectors):
+    recipe, negatives = CASES[case]
+    recipe, batch = replace(recipe, similarity=similarity), Batch(USERS, ITEMS, negatives)
+    offset = torch.linspace(-1, 2, 6)
+
+    def s(u, j):
+        pair = vectors.user[u], vectors.item[j]
+        return pair[0] @ pair[1] if similarity == "score" else F.cosine_similarity(*pair, dim=0)
+
+    actual = batch_loss(Model("dot"), vectors, batch, recipe, None, offset)
+    torch.testing.assert_close(actual, bsl(s, batch, recipe, lambda j: offset[j]))
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+def test_bsl_of_equal_temperatures_is_the_softmax_without_the_own_item(similarity, vectors):
+    """Pair by pair, softmax = log(1 + e^bsl)."""
+    for user, item in zip(USERS, ITEMS, strict=True):
+        batch = Batch(user.view(1), item.view(1), SHARED)
+        recipe = Recipe(temperature=0.4, positive_temperature=0.4, similarity=similarity)
+        one, two = (
+            batch_loss(Model("dot"), vectors, batch, replace(recipe, loss=name))
+            for name in ("bsl", "softmax")
+        )
+        torch.testing.assert_close(F.softplus(one), two)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+def test_a_pair_alone_in_its_batch_counts_its_positive(similarity, vectors):
+    """The last batch of a pass may be one pair; its in-batch negatives are then none."""
+    batch = Batch(USERS[:1], ITEMS[:1], torch.zeros(0, dtype=torch.long))
+    recipe = Recipe(loss="bsl", positive_temperature=0.5, similarity=similarity)
+    loss = batch_loss(Model("dot"), vectors, batch, recipe)
+    u, i = vectors.user[USERS[0]], vectors.item[ITEMS[0]]
+    score = u @ i if similarity == "score" else F.cosine_similarity(u, i, dim=0)
+    torch.testing.assert_close(loss, -score / 0.5)
+    assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, vectors))
 
 
 @pytest.mark.parametrize("in_batch", [True, False])
@@ -164,7 +219,7 @@ def test_no_correction_is_no_offset():
 def test_a_mixture_of_scores_is_trained_through(case, vectors):
     """mlp reads the vectors as they are, whatever the similarity."""
     recipe, negatives = CASES[case]
-    model, batch = Scored("dot", "mlp"), Batch(USERS, ITEMS, negatives)
+    model, batch = Model("dot", "mlp"), Batch(USERS, ITEMS, negatives)
     p = torch.tensor([0.3, 0.7], requires_grad=True)
 
     def s(u, j):
@@ -182,14 +237,14 @@ def test_a_mixture_of_scores_is_trained_through(case, vectors):
 def test_softmax_of_equal_scores_counts_the_candidates():
     """Three others in the batch, one of them the same item for two of the pairs."""
     same = Vectors(torch.ones(4, 3), torch.ones(6, 3))
-    loss = batch_loss(Scored("dot"), same, Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long)), Recipe())
+    loss = batch_loss(Model("dot"), same, Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long)), Recipe())
     assert loss.item() == pytest.approx((2 * math.log(3) + 2 * math.log(4)) / 4)
 
 
 def test_softmax_without_negatives_is_refused(vectors):
     none = Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long))
     with pytest.raises(ValueError, match=r"set loss.in_batch=true or loss.negatives above 0"):
-        batch_loss(Scored("dot"), vectors, none, Recipe(in_batch=False))
+        batch_loss(Model("dot"), vectors, none, Recipe(in_batch=False))
 
 
 @pytest.mark.parametrize("case", list(CASES))
@@ -199,7 +254,7 @@ def test_losses_and_gradients_stay_finite(case, scale):
     recipe, negatives = CASES[case]
     far = Vectors(torch.full((4, 1), scale, requires_grad=True), torch.ones(6, 1, requires_grad=True))
     far.item.data[::2] = -1
-    loss = batch_loss(Scored("dot"), far, Batch(USERS, ITEMS, negatives), replace(recipe, similarity="score"))
+    loss = batch_loss(Model("dot"), far, Batch(USERS, ITEMS, negatives), replace(recipe, similarity="score"))
     assert bool(loss.isfinite())
     assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, far))
 
@@ -221,6 +276,8 @@ def test_the_l2_term_is_the_mean_squared_norm_of_the_rows_of_the_batch(tiny):
     [
         (Recipe(), (0,)),
         (Recipe(negatives=5), (5,)),
+        (Recipe(loss="bsl", negatives=5), (5,)),
+        (Recipe(loss="directau", negatives=5), (0,)),
         (Recipe(loss="bpr"), (4, 1)),
         (Recipe(loss="bce", negatives=3), (4, 3)),
     ],
@@ -233,6 +290,6 @@ def test_the_negatives_a_loss_needs(tiny, recipe, shape):
 
 def test_cosines_of_zero_vectors_are_zero_not_nan():
     zero = Vectors(torch.zeros(4, 3).requires_grad_(), torch.zeros(6, 3).requires_grad_())
-    loss = batch_loss(Scored("dot"), zero, Batch(USERS, ITEMS, SHARED), Recipe())
+    loss = batch_loss(Model("dot"), zero, Batch(USERS, ITEMS, SHARED), Recipe())
     assert bool(loss.isfinite())
     assert all(bool(g.isfinite().all()) for g in torch.autograd.grad(loss, zero))

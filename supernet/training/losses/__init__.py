@@ -1,0 +1,28 @@
+"""Ranking losses: a function each, in the table LOSSES, and the step that gives them a batch."""
+
+from supernet.training.losses.base import LOSSES, SHARED, SOLE, Scored
+from supernet.training.losses.directau import alignment_and_uniformity_loss
+from supernet.training.losses.negatives import SAMPLINGS, draw_negatives, hardest
+from supernet.training.losses.pairwise import bce_loss, bpr_loss, cosine_contrastive_loss
+from supernet.training.losses.softmax import bilateral_softmax_loss, softmax_loss
+from supernet.training.losses.step import batch_loss, correction, localise, step_loss
+
+__all__ = [
+    "LOSSES",
+    "SAMPLINGS",
+    "SHARED",
+    "SOLE",
+    "Scored",
+    "alignment_and_uniformity_loss",
+    "batch_loss",
+    "bce_loss",
+    "bilateral_softmax_loss",
+    "bpr_loss",
+    "correction",
+    "cosine_contrastive_loss",
+    "draw_negatives",
+    "hardest",
+    "localise",
+    "softmax_loss",
+    "step_loss",
+]

@@ -1,0 +1,38 @@
+"""Alignment and uniformity, without negatives."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from supernet.training.losses.base import LOSSES, Scored
+
+
+@LOSSES.register("directau")
+def alignment_and_uniformity_loss(scored: Scored) -> Tensor:
+    r"""Pairs close together, users and items far apart on the sphere.
+
+    .. math:: \frac{1}{B} \sum_b \|u_b - i_b\|^2 + \frac{\gamma}{2} \bigl( U(u) + U(i) \bigr), \qquad
+        U(x) = \log \frac{1}{B (B - 1)} \sum_{a \ne b} e^{-2 \|x_a - x_b\|^2}
+
+    of vectors of length 1, whatever the similarity; γ is recipe.uniformity. The batch's rows are taken as
+    they come, a user as often as it has pairs there. It reads neither the score slot nor negatives, and costs
+    B × B numbers a side. A batch of one pair has no U.
+    Shapes: users (B, D), items (B, D).  Paper: arXiv 2206.12811
+    """
+    users, items = (F.normalize(x, dim=-1) for x in (scored.users, scored.items))
+    alignment = (users - items).square().sum(dim=1).mean()
+    if len(users) < 2:
+        return alignment
+    return alignment + scored.recipe.uniformity / 2 * (_uniformity(users) + _uniformity(items))
+
+
+def _uniformity(x: Tensor) -> Tensor:
+    """U of the formula; of unit vectors |a - b|² is 2 - 2<a, b>."""
+    count = len(x)
+    potential = (x @ x.t()).mul_(4.0).sub_(4.0)
+    own = torch.eye(count, dtype=torch.bool, device=x.device)
+    return potential.masked_fill_(own, -math.inf).flatten().logsumexp(dim=0) - math.log(count * (count - 1))

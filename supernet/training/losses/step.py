@@ -1,0 +1,97 @@
+"""From a batch to its loss: the vectors it reads, and what the loss makes of them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ops.mixture import Mix, ScoreMixture
+from ops.score import Cosine, Dot
+from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
+from supernet.data.sampling import Batch
+from supernet.model import Recommender
+from supernet.model.recommender import Dropout, Vectors, Weights
+from supernet.training.losses.base import LOSSES, Scored
+from supernet.training.losses.negatives import hardest
+from supernet.training.recipe import Recipe
+
+
+def step_loss(
+    model: Recommender,
+    graph: Graph,
+    batch: Batch,
+    recipe: Recipe,
+    weights: Weights | None = None,
+    dropout: Dropout | None = None,
+) -> Tensor:
+    """The recipe's loss of a batch; a scalar. Only the vectors that the batch reads are computed to the
+    end."""
+    rows, local = localise(batch)
+    with torch.autocast(batch.users.device.type, torch.bfloat16, enabled=recipe.autocast):
+        vectors = model(graph, weights, dropout, rows)
+    offset = correction(graph, recipe.correction)
+    offset = None if offset is None else offset.index_select(0, rows[ITEM])
+    return batch_loss(model, vectors, local, recipe, weights, offset)
+
+
+def correction(graph: Graph, exponent: float) -> Tensor | None:
+    r"""The offset of each item's score in the softmax loss, :math:`-\beta \log(d_i / \bar d)`, d its number
+    of train edges, at least 1; (N_items,), None for β = 0.
+
+    In-batch negatives come by popularity. With β = 1 (the logQ correction, Yi et al., RecSys 2019) a score
+    tends to log p(i|u), with 0 to log p(i|u) / p(i): popularity is then left to the vectors' length.
+    """
+    if exponent == 0.0:
+        return None
+    degree = graph.link(INTERACTIONS, ITEM).relation.target_degree().clamp(min=1.0)
+    return (degree / degree.mean()).log_().mul_(-exponent)
+
+
+def batch_loss(
+    model: Recommender,
+    vectors: Vectors,
+    batch: Batch,
+    recipe: Recipe,
+    weights: Weights | None = None,
+    offset: Tensor | None = None,
+) -> Tensor:
+    """The recipe's loss of a batch, given the vectors that it counts in; a scalar. offset: of each item's
+    score in the softmax loss (`correction`), (N_items,).
+
+    With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
+    input must be the same in training and in ranking.
+    """
+    whole, only = recipe.sampling == "all", model.score.only
+    cosine = recipe.similarity == "cosine" and "mlp" not in model.score.candidates
+    cosine = cosine or (whole and isinstance(only, Cosine))
+    read = partial(F.normalize, dim=-1) if cosine else _as_it_is
+    score = partial(_score, model.score, None if weights is None else weights.get("score"))
+    users = read(vectors.user.index_select(0, batch.users))
+    if recipe.sampling == "hard":
+        pool = read(F.embedding(batch.negatives, vectors.item.detach()))
+        batch = batch._replace(negatives=hardest(score, users, pool, batch.negatives, recipe))
+    items = read(vectors.item.index_select(0, batch.items))
+    negatives = read(F.embedding(batch.negatives, vectors.item))
+    unit = cosine and only is not None  # dot and cosine agree
+    product = unit or (whole and isinstance(only, Dot))
+    bound = 1.0 if unit else None
+    return LOSSES[recipe.loss](Scored(score, users, items, negatives, batch, recipe, offset, product, bound))
+
+
+def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
+    """The nodes of each side that a batch reads, ascending, and the batch in places of these lists."""
+    users, place = batch.users.unique(return_inverse=True)
+    items, both = torch.cat([batch.items, batch.negatives.flatten()]).unique(return_inverse=True)
+    own, negatives = both.split([batch.items.numel(), batch.negatives.numel()])
+    return {USER: users, ITEM: items}, Batch(place, own, negatives.view_as(batch.negatives))
+
+
+def _as_it_is(x: Tensor) -> Tensor:
+    return x
+
+
+def _score(score: ScoreMixture, p: Mix | None, users: Tensor, items: Tensor, pairs: bool = False) -> Tensor:
+    return score(users, items, p, pairs)
