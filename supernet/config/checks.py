@@ -20,7 +20,7 @@ from supernet.search.settings import COSTS
 
 POSITIVE = {
     "model": ("dim",),
-    "loss": ("temperature", "positive_temperature", "candidates"),
+    "loss": ("temperature", "positive_temperature", "candidates", "contrast_temperature"),
     "graph": ("neighbours",),
     "training": ("lr", "batch_size", "epochs", "patience", "validate_every"),
     "search": (
@@ -36,7 +36,16 @@ POSITIVE = {
     "eval": ("memory_mib",),
 }
 NOT_NEGATIVE = {
-    "loss": ("negatives", "popularity", "correction", "negative_weight", "uniformity"),
+    "loss": (
+        "negatives",
+        "popularity",
+        "correction",
+        "negative_weight",
+        "uniformity",
+        "contrast",
+        "noise",
+        "contrast_layer",
+    ),
     "graph": ("shrinkage",),
     "training": ("l2",),
     "search": ("warmup", "checkpoint_every"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ops.registry import Registry
-from supernet.config.schemas import LossConfig, TrainConfig
+from supernet.config.schemas import LossConfig, SpaceConfig, TrainConfig
 from supernet.runtime import InputError
 from supernet.training.losses import LOSSES, SAMPLINGS, SHARED, SOLE
 
@@ -34,6 +34,8 @@ def check_loss(config: TrainConfig) -> None:
             f"loss.correction is of the softmax losses, found {loss.correction} with loss.name={loss.name}; "
             "set loss.correction=0"
         )
+    if loss.contrast:
+        _contrast(loss, config.space)
     _score(loss, config.space.slots.get("score", config.space.score))
 
 
@@ -63,6 +65,20 @@ def _sampling(loss: LossConfig) -> None:
         raise InputError(
             f"loss.sampling={loss.sampling} needs loss.negatives above 0, found {loss.negatives}; or set "
             "loss.sampling=uniform"
+        )
+
+
+def _contrast(loss: LossConfig, space: SpaceConfig) -> None:
+    if loss.contrast_layer > space.layers:
+        raise InputError(
+            f"loss.contrast_layer={loss.contrast_layer} is more than space.layers={space.layers}; set it "
+            "to at most that"
+        )
+    readouts = space.slots.get("readout", space.readout)
+    if "concat" in readouts:
+        raise InputError(
+            f"loss.contrast={loss.contrast} sets final vectors against a layer's, and concat makes them "
+            f"wider; leave it out of space.readout={list(readouts)} or set loss.contrast=0"
         )
 
 

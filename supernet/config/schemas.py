@@ -152,6 +152,10 @@ class LossConfig:
     margin: float = 0.9
     negative_weight: float = 150.0
     uniformity: float = 1.0
+    contrast: float = 0.0
+    noise: float = 0.2
+    contrast_layer: int = 1
+    contrast_temperature: float = 0.15
     item_norm: float = 1.0
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import torch
@@ -30,6 +31,13 @@ Weights = Mapping[str, Mix]
 slot is fixed."""
 
 
+Perturb = Callable[[Tensor], Tensor]
+"""What is done to a layer's output in training, (N, D) -> (N, D): dropout, noise."""
+
+History = dict[str, list[Tensor]]
+"""What the layers of each side gave, the features first, [(N_side, D)] × (L + 1)."""
+
+
 class Vectors(NamedTuple):
     """What a model knows of users and items, (N_users, D') and (N_items, D')."""
 
@@ -37,7 +45,8 @@ class Vectors(NamedTuple):
     item: Tensor
 
 
-class Dropout(NamedTuple):
+@dataclass(frozen=True)
+class Dropout:
     """Message dropout: each entry of a layer's output is zeroed with this probability (NGCF, section
     2.4.2)."""
 
@@ -191,7 +200,7 @@ class Recommender(nn.Module):
         self,
         graph: Graph,
         weights: Weights | None = None,
-        dropout: Dropout | None = None,
+        dropout: Perturb | None = None,
         rows: Mapping[str, Tensor] | None = None,
     ) -> Vectors:
         """Vectors of all users and items; or of the nodes `rows` of each side (R_side,), ascending, none
@@ -204,6 +213,34 @@ class Recommender(nn.Module):
         polynomial = None if dropout is not None else self._polynomial(x, graph, weights, rows)
         if polynomial is not None:
             return polynomial
+        return self.read_out(self._history(x, graph, weights, dropout, rows), weights)
+
+    def history(
+        self,
+        graph: Graph,
+        weights: Weights | None = None,
+        dropout: Perturb | None = None,
+        rows: Mapping[str, Tensor] | None = None,
+    ) -> History:
+        """What `forward` reads out, layer by layer."""
+        weights = weights or {}
+        x = {side: self.features[side](weights.get(f"features/{side}")) for side in SIDES}
+        return self._history(x, graph, weights, dropout, rows)
+
+    def read_out(self, history: History, weights: Weights | None = None) -> Vectors:
+        """One vector a node from those of all layers."""
+        p = (weights or {}).get("readout")
+        with torch.autocast(history[USER][0].device.type, enabled=False):
+            return Vectors(*(self.readout[side](history[side], p) for side in (USER, ITEM)))
+
+    def _history(
+        self,
+        x: Mapping[str, Tensor],
+        graph: Graph,
+        weights: Weights,
+        dropout: Perturb | None,
+        rows: Mapping[str, Tensor] | None,
+    ) -> History:
         features, wanted = x, {side: _rows(x[side], rows, side) for side in SIDES}
         history = {side: [wanted[side]] for side in SIDES}
         for number, layer in enumerate(self.layers, start=1):
@@ -217,9 +254,7 @@ class Recommender(nn.Module):
                 x = {side: dropout(value) for side, value in x.items()}
             for side in SIDES:
                 history[side].append(x[side] if chosen is not None else _rows(x[side], rows, side))
-        p = weights.get("readout")
-        with torch.autocast(x[USER].device.type, enabled=False):
-            return Vectors(*(self.readout[side](history[side], p) for side in (USER, ITEM)))
+        return history
 
     def _polynomial(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,8 +14,8 @@ from supernet.data.dataset import Pairs, UserItems
 from supernet.data.graph import ITEM, SIDES, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
-from supernet.model.recommender import Dropout, Vectors, Weights
-from supernet.training.losses import draw_negatives, step_loss
+from supernet.model.recommender import Dropout, Perturb, Vectors, Weights
+from supernet.training.losses import Noise, draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 
 
@@ -62,19 +62,29 @@ def training_loss(
     """The loss of a weight step: the recipe's loss and the L2 term over the layer-0 rows of the batch; a
     scalar.
 
-    generator: draws the edges and the entries that are dropped; without it none is.
+    generator: draws the edges and the entries that are dropped, and the noise of the contrast; without it
+    there is none of these.
     """
-    dropout = None
+    dropout, contrast = None, False
     if generator is not None:
-        graph = graph.thinned(recipe.edge_dropout, generator)
-        dropout = Dropout(recipe.dropout, generator) if recipe.dropout > 0 else None
-    loss = step_loss(model, graph, batch, recipe, weights, dropout)
+        graph, dropout = graph.thinned(recipe.edge_dropout, generator), perturbation(recipe, generator)
+        contrast = recipe.contrast > 0
+    loss = step_loss(model, graph, batch, recipe, weights, dropout, contrast)
     if recipe.l2 == 0.0:
         return loss
     rows = zip(SIDES, (batch.users, batch.items), strict=True)
     zero = {side: model.features[side]((weights or {}).get(f"features/{side}")) for side in SIDES}
     norms = [zero[side].index_select(0, chosen).square().sum(dim=1).mean() for side, chosen in rows]
     return loss + recipe.l2 * torch.stack(norms).sum()
+
+
+def perturbation(recipe: Recipe, generator: torch.Generator) -> Perturb | None:
+    """What a step does to the output of each layer: dropout, then noise, where the recipe has them."""
+    if recipe.contrast == 0.0:
+        return Dropout(recipe.dropout, generator) if recipe.dropout > 0 else None
+    noise = Noise(recipe.noise, generator)
+    dropout = perturbation(replace(recipe, contrast=0.0), generator)
+    return noise if dropout is None else lambda x: noise(dropout(x))
 
 
 def fit(

@@ -19,6 +19,10 @@ class Recipe:
     popularity in training (softmax, bsl; see `losses.correction`). margin, negative_weight: of the ccl loss.
     uniformity: weight γ of the uniformity in directau.
 
+    contrast: weight of the contrast of two noisy views (XSimGCL) beside the loss, 0 for none; noise: length ε
+    of what each layer's rows are pushed by; contrast_layer: the one whose vectors are set against the final
+    ones; contrast_temperature: of its softmax (`losses.contrast_loss`).
+
     Ranking: item_norm is κ in [0, 1], how much of an item vector's length counts, from all (1, the score slot
     as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
 
@@ -42,6 +46,10 @@ class Recipe:
     margin: float = 0.9
     negative_weight: float = 150.0
     uniformity: float = 1.0
+    contrast: float = 0.0
+    noise: float = 0.2
+    contrast_layer: int = 1
+    contrast_temperature: float = 0.15
     item_norm: float = 1.0
     lr: float = 3e-3
     l2: float = 0.0

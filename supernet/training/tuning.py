@@ -169,9 +169,7 @@ def _check_range(key: str, spec: Mapping[str, Any]) -> None:
     except (TypeError, ValueError):
         raise InputError(f"tuning.space.{key}: low and high must be numbers, found {dict(spec)}") from None
     _check_share(key, (low, high))
-    bound = (
-        "above 0" if spec.get("log") or key in ("lr", "temperature", "positive_temperature") else "at least 0"
-    )
+    bound = "above 0" if spec.get("log") or key == "lr" or key.endswith("temperature") else "at least 0"
     if not low <= high < float("inf") or low < 0 or (low == 0 and bound == "above 0"):
         raise InputError(
             f"tuning.space.{key}: low must be {bound} and at most high, and both finite; found {dict(spec)}"

@@ -1,6 +1,7 @@
 """Ranking losses: a function each, in the table LOSSES, and the step that gives them a batch."""
 
 from supernet.training.losses.base import LOSSES, SHARED, SOLE, Scored
+from supernet.training.losses.contrast import Noise, contrast_loss
 from supernet.training.losses.directau import alignment_and_uniformity_loss
 from supernet.training.losses.negatives import SAMPLINGS, draw_negatives, hardest
 from supernet.training.losses.pairwise import bce_loss, bpr_loss, cosine_contrastive_loss
@@ -12,12 +13,14 @@ __all__ = [
     "SAMPLINGS",
     "SHARED",
     "SOLE",
+    "Noise",
     "Scored",
     "alignment_and_uniformity_loss",
     "batch_loss",
     "bce_loss",
     "bilateral_softmax_loss",
     "bpr_loss",
+    "contrast_loss",
     "correction",
     "cosine_contrastive_loss",
     "draw_negatives",

@@ -13,8 +13,9 @@ from ops.score import Cosine, Dot
 from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
 from supernet.data.sampling import Batch
 from supernet.model import Recommender
-from supernet.model.recommender import Dropout, Vectors, Weights
+from supernet.model.recommender import Perturb, Vectors, Weights
 from supernet.training.losses.base import LOSSES, Scored
+from supernet.training.losses.contrast import contrast_loss
 from supernet.training.losses.negatives import hardest
 from supernet.training.recipe import Recipe
 
@@ -25,16 +26,21 @@ def step_loss(
     batch: Batch,
     recipe: Recipe,
     weights: Weights | None = None,
-    dropout: Dropout | None = None,
+    dropout: Perturb | None = None,
+    contrast: bool = False,
 ) -> Tensor:
-    """The recipe's loss of a batch; a scalar. Only the vectors that the batch reads are computed to the
-    end."""
+    """The recipe's loss of a batch; a scalar. Only the vectors that the batch reads are computed to the end.
+
+    contrast: add the `contrast_loss`, recipe.contrast times.
+    """
     rows, local = localise(batch)
     with torch.autocast(batch.users.device.type, torch.bfloat16, enabled=recipe.autocast):
-        vectors = model(graph, weights, dropout, rows)
+        history = model.history(graph, weights, dropout, rows) if contrast else {}
+        vectors = model.read_out(history, weights) if contrast else model(graph, weights, dropout, rows)
     offset = correction(graph, recipe.correction)
     offset = None if offset is None else offset.index_select(0, rows[ITEM])
-    return batch_loss(model, vectors, local, recipe, weights, offset)
+    loss = batch_loss(model, vectors, local, recipe, weights, offset)
+    return loss + recipe.contrast * contrast_loss(history, vectors, local, recipe) if contrast else loss
 
 
 def correction(graph: Graph, exponent: float) -> Tensor | None:
