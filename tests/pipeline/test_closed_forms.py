@@ -97,14 +97,18 @@ def test_a_fit_that_fails_is_a_row_and_not_the_end_of_the_run(planted, run, data
     entry = BASELINES["planted"]
     monkeypatch.setitem(BASELINES._parts, "planted", replace(entry, space={}, fit=_diverge))
     derive = DeriveConfig(tuning=_tuning(trials=0))
-    trained = Bench(data, run, derive, torch.device("cpu")).closed_form("planted", tmp_path / "journal", LOG)
+    trained = Bench(data, run, derive, torch.device("cpu")).closed_form(
+        "planted", None, tmp_path / "journal", LOG
+    )
     assert trained.failure == "no inverse"
     assert (trained.lists == -1).all()
 
 
 def test_the_chosen_settings_are_fitted_to_all_that_is_known(planted, run, data, tmp_path):
     derive = DeriveConfig(tuning=_tuning(trials=15))
-    trained = Bench(data, run, derive, torch.device("cpu")).closed_form("planted", tmp_path / "journal", LOG)
+    trained = Bench(data, run, derive, torch.device("cpu")).closed_form(
+        "planted", None, tmp_path / "journal", LOG
+    )
     assert trained.settings == {"strength": 4}
     assert trained.note.startswith("planted; tuned: ")
     assert trained.tuning_seconds > 0
