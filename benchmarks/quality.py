@@ -50,7 +50,7 @@ def main() -> None:
         copied(strict, folder)
         more = ["protocol=paper", f"recipes={strict / 'metrics.json'}", "tune=[]", "tuning.trials=0"]
     else:
-        more = ["tune=[all]"]
+        more = [f"tune=[{','.join(['derived', *TRAINED])}]", "tuning.trials=6", "epochs_once=true"]
     command = derive(chosen, folder, more, quick)
     report(chosen, folder, command, quick)
 
