@@ -141,6 +141,12 @@ def test_the_softmax_over_all_items_is_the_dense_cross_entropy(
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
 
 
+def test_large_scores_over_all_items_do_not_overflow(vectors):
+    wide = Vectors(*(40 * v.detach() for v in vectors))
+    actual = batch_loss(model("dot"), wide, ALL, Recipe(temperature=0.3, similarity="score", sampling="all"))
+    torch.testing.assert_close(actual, F.cross_entropy(dense(wide, ("dot",), "score"), ITEMS))
+
+
 def test_bsl_over_all_items(vectors):
     recipe = Recipe(loss="bsl", temperature=0.3, positive_temperature=0.3, sampling="all", similarity="score")
     own = (vectors.user[USERS] * vectors.item[ITEMS]).sum(1) / 0.3

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ops.uniformity import uniformity
 from supernet.training.losses.base import LOSSES, Scored
 
 
@@ -20,19 +18,11 @@ def alignment_and_uniformity_loss(scored: Scored) -> Tensor:
 
     of vectors of length 1, whatever the similarity; γ is recipe.uniformity. The batch's rows are taken as
     they come, a user as often as it has pairs there. It reads neither the score slot nor negatives, and costs
-    B × B numbers a side. A batch of one pair has no U.
+    B × B products a side. A batch of one pair has no U.
     Shapes: users (B, D), items (B, D).  Paper: arXiv 2206.12811
     """
     users, items = (F.normalize(x, dim=-1) for x in (scored.users, scored.items))
     alignment = (users - items).square().sum(dim=1).mean()
     if len(users) < 2:
         return alignment
-    return alignment + scored.recipe.uniformity / 2 * (_uniformity(users) + _uniformity(items))
-
-
-def _uniformity(x: Tensor) -> Tensor:
-    """U of the formula; of unit vectors |a - b|² is 2 - 2<a, b>."""
-    count = len(x)
-    potential = (x @ x.t()).mul_(4.0).sub_(4.0)
-    own = torch.eye(count, dtype=torch.bool, device=x.device)
-    return potential.masked_fill_(own, -math.inf).flatten().logsumexp(dim=0) - math.log(count * (count - 1))
+    return alignment + scored.recipe.uniformity / 2 * (uniformity(users) + uniformity(items))
