@@ -16,6 +16,10 @@ from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
+
+from benchmarks.quality_tables import quality_tables
+
 RUNS = (
     ("ops.py", "--repeats", "5"),
     ("supernet.py", "--repeats", "5"),
@@ -97,6 +101,7 @@ def tables(rows: list[dict]) -> str:
     parts += ["", "## All rows", "", "| name | value | range | unit |", "| --- | ---: | ---: | --- |"]
     for name, row in latest.items():
         parts.append(f"| {name} | {number(row['value'])} | {spread(row)} | {row['unit']} |")
+    parts += quality_tables(ROOT / "benchmarks" / "results" / "quality.jsonl")
     return "\n".join(parts) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,31 @@ def test_its_results_are_checked(script, folder):
 
 def test_the_csv_is_checked():
     assert run("readers.py", "--lines", "2000000", "--check") == []
+
+
+def test_quality_tells_every_model_and_the_verdict(tmp_path):
+    if "SUPERNET_DATA" not in os.environ:
+        pytest.skip(
+            "SUPERNET_DATA is not set: a data set with a published split is needed for both protocols"
+        )
+    same = ("data=lastfm", "quick=true", f"run={tmp_path / 'q'}", "seeds=0,1")
+    strict, paper = (run("quality.py", *same, f"protocol={name}") for name in ("strict", "paper"))
+    for protocol, rows in (("strict", strict), ("paper", paper)):
+        names = {row["name"].removeprefix("quality/lastfm/") for row in rows}
+        assert {"derived", "mf", "lightgcn", "gf_cf", "pop", "verdict"} <= names
+        assert {row["protocol"] for row in rows} == {protocol}
+        for row in rows[:-1]:
+            assert set(row) >= KEYS | {"seconds", "command", "seeds", "note"}, row
+            assert row["min"] <= row["value"] <= row["max"]
+    chosen, taken = (
+        {
+            row["name"]: row["recipe"]["temperature"]
+            for row in rows
+            if "temperature" in (row.get("recipe") or {})
+        }
+        for rows in (strict, paper)
+    )
+    assert chosen == taken
 
 
 def test_rows_are_complete(folder):

@@ -1,0 +1,58 @@
+"""The tables of benchmarks/results/quality.jsonl, one a data set and protocol; of each the latest run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from supernet.pipeline.protocol import PROTOCOLS
+
+
+def quality_tables(path: Path) -> list[str]:
+    """Markdown lines; none where there is no file."""
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    groups: dict[tuple[str, str], dict[str, dict]] = {}
+    for row in rows:
+        groups.setdefault((row["data"], row["protocol"]), {})[row["name"].split("/", 2)[2]] = row
+    parts = [
+        "",
+        "## Quality",
+        "",
+        "Written from `benchmarks/results/quality.jsonl`, whose lines `python benchmarks/quality.py data=NAME` "
+        "printed. ± is the sample standard deviation over seeds; p is Holm's, of the paired Wilcoxon test of "
+        "the derived model against the row, over users with the seeds averaged. Seconds are those of one "
+        "seed's model with its tuning, and for the derived model the search.",
+    ]
+    for (data, protocol), models in groups.items():
+        parts += table(data, protocol, models)
+    return parts
+
+
+def table(data: str, protocol: str, models: dict[str, dict]) -> list[str]:
+    """One data set under one protocol, the best first."""
+    verdict = models.pop("verdict")
+    first = next(iter(models.values()))
+    lines = [
+        "",
+        f"### {data}, {protocol} protocol",
+        "",
+        f"{PROTOCOLS[protocol]}. `{verdict['command']}` on {first['processor']}, {first['threads']} threads.",
+        "",
+        "| model | NDCG@20 | Recall@20 | seeds | epochs | seconds | p | chosen by |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    lines += [line(name, row) for name, row in sorted(models.items(), key=lambda pair: -pair[1]["value"])]
+    return [*lines, "", verdict["value"]]
+
+
+def line(name: str, row: dict) -> str:
+    """One model."""
+    sd = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
+    epochs = f"{min(row['epochs'])}…{max(row['epochs'])}" if any(row["epochs"]) else ""
+    p = "" if row["holm_p"] is None else f"{row['holm_p']:.2g}"
+    bold = "**" if name == "derived" else ""
+    recall, seeds = f"{row['metrics']['recall@20']:.4f}", row["repeats"]
+    cells = [f"{bold}{name}{bold}", f"{row['value']:.4f}{sd}", recall, seeds, epochs]
+    return "| " + " | ".join(map(str, [*cells, f"{row['seconds']:,.0f}", p, row["note"]])) + " |"
