@@ -34,7 +34,7 @@ from supernet.search.record import SearchEpoch
 from supernet.search.selection import SELECTIONS, Trials, known_designs
 from supernet.space import Genotype
 
-PRESETS = ("mf", "lightgcn", "gcn", "graphsage", "gat", "ngcf", "gin")
+PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
 """Fixed spaces that `rescored` judges too, where they are points of the space searched."""
 
 

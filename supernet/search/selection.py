@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -49,17 +50,24 @@ def argmax(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
 def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """The best on the valid part of a pool of designs, by short trainings of the designs themselves.
 
-    Round 1 trains argmax, the known designs and designs drawn from the mixture. Round 2 trains the best
-    third of them, each with two neighbours (one open slot drawn anew), three times as long; the best of
-    these is chosen. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of collapse);
-    a short training of the design does not.
+    Round 1 trains argmax, the known designs and designs drawn from the mixture, every other one `even`: alike
+    in all layers and on both sides. Round 2 trains the best third of them, each with two neighbours (one open
+    slot drawn anew, or one kind of slot everywhere), three times as long; the best of these is chosen. A
+    mixture can deceive (RobustDARTS: the supernet's own score does not warn of collapse); a short training of
+    the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
     pool = _distinct([argmax(space, mixture, trials), *trials.known])
-    pool = _filled(pool, trials.pool, lambda: draw(space, mixture, trials.generator))
+    fresh = itertools.cycle([even_design, draw])
+    pool = _filled(pool, trials.pool, lambda: next(fresh)(space, mixture, trials.generator))
     pool = _ordered(pool, trials, trials.steps)[: max(1, -(-len(pool) // 3))]
-    parents = iter(pool * 40)
-    pool = _filled(pool, 3 * len(pool), lambda: neighbour(space, mixture, next(parents), trials.generator))
+    parents = itertools.cycle(itertools.product((even_neighbour, neighbour), pool))
+
+    def near() -> Choices:
+        make, parent = next(parents)
+        return make(space, mixture, parent, trials.generator)
+
+    pool = _filled(pool, 3 * len(pool), near)
     return _ordered(pool, trials, 3 * trials.steps)[0]
 
 
@@ -70,8 +78,45 @@ def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: 
     if not slots:
         return design
     slot = slots[int(torch.randint(len(slots), (), generator=generator))]
-    even = {name: (p + 1 / p.numel()) / 2 for name, p in mixture.items()}
-    return design | {slot: draw(space, even, generator)[slot]}
+    return design | {slot: draw(space, _flatter(mixture), generator)[slot]}
+
+
+def even_design(space: SearchSpace, mixture: Mixture, generator: torch.Generator) -> Choices:
+    """A design in which slots with the same candidates choose alike: each kind is drawn once, from the mean
+    of its slots' mixtures."""
+    choices = {slot: names[0] for slot, names in space.candidates().items()}
+    for slots in _alike(space, mixture).values():
+        p = torch.stack([mixture[slot].cpu() for slot in slots]).mean(dim=0)
+        name = space.candidates()[slots[0]][int(torch.multinomial(p, 1, generator=generator))]
+        choices |= dict.fromkeys(slots, name)
+    return choices
+
+
+def even_neighbour(
+    space: SearchSpace, mixture: Mixture, design: Choices, generator: torch.Generator
+) -> Choices:
+    """The design with all slots of one kind drawn anew, to the same candidate."""
+    groups = list(_alike(space, mixture).values())
+    if not groups:
+        return design
+    slots = groups[int(torch.randint(len(groups), (), generator=generator))]
+    drawn = even_design(space, _flatter(mixture), generator)
+    return design | {slot: drawn[slot] for slot in slots}
+
+
+def _alike(space: SearchSpace, mixture: Mixture) -> dict[object, list[str]]:
+    """The open slots by kind, relation and candidates."""
+    groups: dict[object, list[str]] = {}
+    for slot, names in space.candidates().items():
+        if slot in mixture:
+            relation = slot_relation(slot) if slot_kind(slot) == "aggregate" else ""
+            groups.setdefault((slot_kind(slot), relation, names), []).append(slot)
+    return groups
+
+
+def _flatter(mixture: Mixture) -> dict[str, Tensor]:
+    """Half the mixture, half an even one."""
+    return {name: (p + 1 / p.numel()) / 2 for name, p in mixture.items()}
 
 
 def _filled(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:

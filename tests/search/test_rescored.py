@@ -6,7 +6,15 @@ import torch
 
 from supernet.config import load_space
 from supernet.pipeline.stages import space_of
-from supernet.search.selection import Trials, known_designs, neighbour, rescored
+from supernet.search.selection import (
+    Trials,
+    even_design,
+    even_neighbour,
+    known_designs,
+    neighbour,
+    rescored,
+)
+from supernet.space.space import slot_kind
 
 
 def trials(space, train, known=()):
@@ -67,3 +75,50 @@ def test_a_neighbour_differs_in_one_slot_at_most():
     for _ in range(30):
         other = neighbour(space, even(space), design, generator)
         assert sum(design[slot] != other[slot] for slot in design) <= 1
+
+
+def kinds(space, design):
+    """Kind → the candidates that its open slots have."""
+    found = {}
+    for slot in space.choices():
+        found.setdefault(slot_kind(slot), set()).add(design[slot])
+    return found
+
+
+def test_an_even_design_is_alike_everywhere_and_follows_the_mixture():
+    space = space_of(load_space("small"))
+    mixture = {slot: torch.eye(len(names))[1] for slot, names in space.choices().items()}
+    generator = torch.Generator().manual_seed(3)
+    drawn = [even_design(space, even(space), generator) for _ in range(30)]
+    assert all(len(names) == 1 for design in drawn for names in kinds(space, design).values())
+    assert len({tuple(design.values()) for design in drawn}) > 10
+    certain = even_design(space, mixture, generator)
+    assert all(certain[slot] == names[1] for slot, names in space.choices().items())
+
+
+def test_slots_with_candidates_of_their_own_are_drawn_apart():
+    space = replace(space_of(load_space("small")), slots={"layer1/user/convolve": ("gcn", "skip")})
+    drawn = [even_design(space, even(space), torch.Generator().manual_seed(k)) for k in range(20)]
+    assert {design["layer1/user/convolve"] for design in drawn} == {"gcn", "skip"}
+    assert {design["layer2/user/convolve"] for design in drawn} > {"gcn", "skip"}
+
+
+def test_an_even_neighbour_changes_one_kind_everywhere():
+    space = space_of(load_space("small"))
+    design = space.sample(torch.Generator().manual_seed(1))
+    generator, changed = torch.Generator().manual_seed(2), set()
+    for _ in range(30):
+        other = even_neighbour(space, even(space), design, generator)
+        different = {slot_kind(slot) for slot in design if design[slot] != other[slot]}
+        assert len(different) <= 1
+        for kind in different:
+            assert len(kinds(space, other)[kind]) == 1
+        changed |= different
+    assert changed == {"aggregate", "convolve", "activation", "readout"}
+
+
+def test_a_fixed_space_is_its_own_neighbour():
+    space = space_of(load_space("lightgcn"))
+    (design,) = known_designs(space, [space])
+    for make in (neighbour, even_neighbour):
+        assert make(space, {}, design, torch.Generator()) == design
