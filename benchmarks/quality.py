@@ -30,6 +30,14 @@ FILES = {"ml-1m": "interactions.tsv"}
 
 CLOSED = ("pop", "item_knn", "user_knn", "ease", "slim", "gf_cf", "cheby_cf")
 TRAINED = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf")
+ITEM_NORM = "+tuning.space.item_norm={low: 0.5, high: 1.0}"
+CORRECTION = "+tuning.space.correction={choices: [0.0, 0.25, 0.5]}"
+TUNING = {
+    True: ("tuning.trials=8", "epochs_once=true", ITEM_NORM, CORRECTION),
+    False: ("tuning.trials=8", "epochs_once=true", ITEM_NORM),  # its negatives are drawn uniformly
+}
+"""Of every trained model alike; whether negatives come from the batch."""
+
 QUICK = {
     "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
     "derive": ("tuning.trials=1", "random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
@@ -50,7 +58,7 @@ def main() -> None:
         copied(strict, folder)
         more = ["protocol=paper", f"recipes={strict / 'metrics.json'}", "tune=[]", "tuning.trials=0"]
     else:
-        more = [f"tune=[{','.join(['derived', *TRAINED])}]", "tuning.trials=6", "epochs_once=true"]
+        more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING[chosen["data"] != "ml-100k"]]
     command = derive(chosen, folder, more, quick)
     report(chosen, folder, command, quick)
 

@@ -20,8 +20,8 @@ def quality_tables(path: Path) -> list[str]:
         "",
         "## Quality",
         "",
-        "From `benchmarks/results/quality.jsonl`, the lines of `python benchmarks/quality.py data=NAME`. ± is "
-        "the sample standard deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived "
+        "From `benchmarks/results/quality.jsonl`, the lines of `python benchmarks/quality.py data=NAME`. ± "
+        "is the sample standard deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived "
         "model against the row, over users with the seeds averaged. Seconds are those of one seed's model "
         "with its tuning, and for the derived model the search.",
     ]
