@@ -21,9 +21,9 @@ def quality_tables(path: Path) -> list[str]:
         "## Quality",
         "",
         "From `benchmarks/results/quality.jsonl`, lines of `python benchmarks/quality.py data=NAME`. ± is "
-        "the sample standard deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived model "
-        "against the row, over users with the seeds averaged. Seconds are those of one seed's model with its "
-        "tuning, and for the derived model the search.",
+        "the sample standard deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived "
+        "model against the row, over users with the seeds averaged. Seconds are those of one seed's model "
+        "with its tuning, and for the derived model the search.",
     ]
     for (data, protocol), models in groups.items():
         parts += table(data, protocol, models)
