@@ -26,7 +26,7 @@ OPTIONS = sorted(
     (path.parent.name, path.stem) for path in conf_folder().glob("*/*.yaml") if path.parent.name != "tuning"
 )
 TUNING = sorted(path.stem for path in (conf_folder() / "tuning").glob("*.yaml"))
-NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla"}
+NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla", "yelp2018", "lastfm", "ml-1m", "amazon-games"}
 
 
 def compose(name, *overrides):
