@@ -17,7 +17,7 @@ from supernet.evaluation.ranking import top_items
 from .conftest import planted
 
 
-def dense_item_knn(dense, neighbours, shrinkage):
+def dense_item_knn(dense, neighbours, shrinkage, balance=0.0):
     """The formula with dense matrices and a loop over the items."""
     seen = dense.numpy().astype(float)
     together, counts = seen.T @ seen, seen.sum(0)
@@ -26,19 +26,20 @@ def dense_item_knn(dense, neighbours, shrinkage):
     kept = np.zeros_like(similar)
     for item, row in enumerate(similar):
         nearest = np.argsort(-row, kind="stable")[:neighbours]
-        kept[item, nearest] = row[nearest]
+        kept[item, nearest] = row[nearest] / max(row[nearest].sum(), 1e-12) ** balance
     return torch.from_numpy(seen @ kept.T).float()
 
 
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("shrinkage", [0.0, 5.0])
 @pytest.mark.parametrize("neighbours", [1, 4, 100])
 @pytest.mark.parametrize("cells", [1, 30, 10**6])
-def test_item_knn_equals_the_dense_formula(neighbours, shrinkage, cells, monkeypatch):
+def test_item_knn_equals_the_dense_formula(neighbours, shrinkage, balance, cells, monkeypatch):
     monkeypatch.setattr(cooccurrence, "CELLS", cells)
     dense, train = planted()
     users = torch.tensor([4, 0, 29, 11])
-    scores = item_knn(train, 30, 12, neighbours=neighbours, shrinkage=shrinkage)(users)
-    torch.testing.assert_close(scores, dense_item_knn(dense, neighbours, shrinkage)[users])
+    scores = item_knn(train, 30, 12, neighbours, shrinkage, balance)(users)
+    torch.testing.assert_close(scores, dense_item_knn(dense, neighbours, shrinkage, balance)[users])
 
 
 @pytest.mark.parametrize("shrinkage", [0.0, 5.0])

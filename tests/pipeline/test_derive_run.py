@@ -44,7 +44,7 @@ def test_metrics_have_every_model_metric_and_seed(derived):
                 assert all(0 <= value <= 1 for value in values)
     assert report["models"]["ngcf"]["recipe"] == report["models"]["lightgcn"]["recipe"]
     assert "lightgcn's recipe" in report["models"]["ngcf"]["note"]
-    assert report["models"]["item_knn"]["recipe"].keys() == {"neighbours", "shrinkage"}
+    assert report["models"]["item_knn"]["recipe"].keys() == {"neighbours", "shrinkage", "balance"}
     assert report["models"]["item_knn"]["note"] == "tuned: 3 trials"
     assert report["models"]["pop"]["note"] == ""
     assert (

@@ -27,21 +27,30 @@ def pop(train: Pairs, n_users: int, n_items: int) -> Score:
     return score
 
 
-@baseline("item_knn", SPACE)
+@baseline("item_knn", {**SPACE, "balance": {"choices": [0.0, 0.5, 1.0]}})
 def item_knn(
-    train: Pairs, n_users: int, n_items: int, neighbours: int = 100, shrinkage: float = 10.0
+    train: Pairs,
+    n_users: int,
+    n_items: int,
+    neighbours: int = 100,
+    shrinkage: float = 10.0,
+    balance: float = 0.0,
 ) -> Score:
     r"""Item-based nearest neighbours with the shrunk cosine of co-occurrence.
 
     :math:`s_{ij} = c_{ij} / (\sqrt{c_i c_j} + shrinkage)` for i ≠ j, where c_ij users have both items and c_i
-    have i; :math:`score(u, j) = \sum_{i \in I_u \cap N(j)} s_{ij}`, with N(j) the `neighbours` items most
-    similar to j (ties: the lower index). Built in chunks of items: items × items is never dense.
+    have i; N(j) are the `neighbours` items most similar to j (ties: the lower index), and
+    :math:`score(u, j) = \sum_{i \in I_u \cap N(j)} s_{ij} / (\sum_{i \in N(j)} s_{ij})^{balance}`: a sum for
+    balance 0, a weighted mean for 1. Built in chunks of items: items × items is never dense.
 
-    Source: Deshpande & Karypis 2004; shrinkage as in Ferrari Dacrema et al., arXiv 1907.06902.
+    Source: Sarwar et al. 2001, Deshpande & Karypis 2004; shrinkage as in Ferrari Dacrema et al., arXiv
+    1907.06902.
     Errors: ValueError for neighbours < 1 or shrinkage < 0.
     """
     seen = matrix(train, n_users, n_items)
-    similar_t = similarities(seen, neighbours, shrinkage).T.tocsr()
+    similar = similarities(seen, neighbours, shrinkage)
+    total = np.maximum(similar.sum(axis=1), 1e-12) ** np.float32(balance)
+    similar_t = (similar.T @ sparse.diags_array(1 / total)).tocsr()
 
     def score(users: Tensor) -> Tensor:
         dense = (seen[users.cpu().numpy()] @ similar_t).toarray()
