@@ -50,8 +50,8 @@ def argmax(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
 def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """The best on the valid part of a pool of designs, by short trainings of the designs themselves.
 
-    Round 1 trains argmax, the known designs and designs drawn from the mixture, every other one `even`: alike
-    in all layers and on both sides. Round 2 trains the best third of them, each with two neighbours (one open
+    Round 1 trains argmax, the known designs and designs drawn half from the mixture, half from all
+    candidates, every other one `even`: alike in all layers and on both sides. Round 2 trains the best third of them, each with two neighbours (one open
     slot drawn anew, or one kind of slot everywhere), three times as long; the best of these is chosen. A
     mixture can deceive (RobustDARTS: the supernet's own score does not warn of collapse); a short training of
     the design does not.
@@ -59,7 +59,7 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """
     pool = _distinct([argmax(space, mixture, trials), *trials.known])
     fresh = itertools.cycle([even_design, draw])
-    pool = _filled(pool, trials.pool, lambda: next(fresh)(space, mixture, trials.generator))
+    pool = _filled(pool, trials.pool, lambda: next(fresh)(space, _flatter(mixture), trials.generator))
     pool = _ordered(pool, trials, trials.steps)[: max(1, -(-len(pool) // 3))]
     parents = itertools.cycle(itertools.product((even_neighbour, neighbour), pool))
 
