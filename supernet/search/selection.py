@@ -51,10 +51,10 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
     """The best on the valid part of a pool of designs, by short trainings of the designs themselves.
 
     Round 1 trains argmax, the known designs and designs drawn half from the mixture, half from all
-    candidates, every other one `even`: alike in all layers and on both sides. Round 2 trains the best third of them, each with two neighbours (one open
-    slot drawn anew, or one kind of slot everywhere), three times as long; the best of these is chosen. A
-    mixture can deceive (RobustDARTS: the supernet's own score does not warn of collapse); a short training of
-    the design does not.
+    candidates, every other one alike in all layers and on both sides. Round 2 trains the best third of them,
+    each with two neighbours (one open slot drawn anew, or one kind of slot everywhere), three times as long;
+    the best of these is chosen. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of
+    collapse); a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
     pool = _distinct([argmax(space, mixture, trials), *trials.known])
