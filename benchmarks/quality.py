@@ -29,7 +29,8 @@ FILES = {"ml-1m": "interactions.tsv"}
 """Of a folder whose reader wants one file."""
 
 CLOSED = ("pop", "item_knn", "user_knn", "ease", "slim", "gf_cf", "cheby_cf")
-TRAINED = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf")
+TRAINED = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
+PUBLISHED = ("lightgcn_bpr",)
 ITEM_NORM = "+tuning.space.item_norm={low: 0.5, high: 1.0}"
 CORRECTION = "+tuning.space.correction={choices: [0.0, 0.25, 0.5]}"
 TUNING = {
@@ -112,7 +113,7 @@ def search(chosen: dict, folder: Path, quick: bool) -> None:
 
 def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> list[str]:
     """derive.py with every baseline."""
-    usual = [f"baselines=[{','.join([*CLOSED, *TRAINED])}]", f"seeds=[{chosen['seeds']}]", *more]
+    usual = [f"baselines=[{','.join([*CLOSED, *TRAINED, *PUBLISHED])}]", f"seeds=[{chosen['seeds']}]", *more]
     return run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
 
 

@@ -23,7 +23,9 @@ from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 
 OPTIONS = sorted(
-    (path.parent.name, path.stem) for path in conf_folder().glob("*/*.yaml") if path.parent.name != "tuning"
+    (path.parent.name, path.stem)
+    for path in conf_folder().glob("*/*.yaml")
+    if path.parent.name not in ("tuning", "published")
 )
 TUNING = sorted(path.stem for path in (conf_folder() / "tuning").glob("*.yaml"))
 NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla", "yelp2018", "lastfm", "ml-1m", "amazon-games"}

@@ -4,12 +4,13 @@ from supernet.config.checks import validate, validate_derive
 from supernet.config.load import (
     absolute_paths,
     arguments,
+    load_published,
     load_space,
     load_train_config,
     typed,
 )
 from supernet.config.schemas import SCHEMAS, DeriveConfig, GraphConfig, TrainConfig, register_schemas
-from supernet.config.tree import conf_folder
+from supernet.config.tree import conf_folder, published_names
 
 __all__ = [
     "SCHEMAS",
@@ -19,8 +20,10 @@ __all__ = [
     "absolute_paths",
     "arguments",
     "conf_folder",
+    "load_published",
     "load_space",
     "load_train_config",
+    "published_names",
     "register_schemas",
     "typed",
     "validate",

@@ -8,7 +8,7 @@ from typing import Any
 
 from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
-from supernet.config.tree import space_names
+from supernet.config.tree import published_names, space_names
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
 from supernet.evaluation.metrics import METRICS
@@ -119,7 +119,7 @@ def validate_derive(config: DeriveConfig) -> None:
     _at_least(config, "epochs", 0)
     known("protocol", config.protocol, ("strict", "paper"))
     for name in config.tune:
-        known("tune", name, ("all", "derived", "random", *space_names()))
+        known("tune", name, ("all", "derived", "random", *space_names(), *published_names()))
     _protocol(config)
 
 

@@ -10,8 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from supernet.config.loss_checks import known
 from supernet.config.schemas import SCHEMAS, SpaceConfig, TrainConfig
-from supernet.config.tree import conf_folder, space_names
+from supernet.config.tree import conf_folder, published_names, space_names
 from supernet.runtime import InputError
+from supernet.training.recipe import Recipe
 
 
 def typed(config: DictConfig) -> Any:  # noqa: ANN401
@@ -69,10 +70,25 @@ def arguments(config: object, *without: str) -> dict[str, Any]:
 
 def load_space(name: str) -> SpaceConfig:
     """A space of conf/space by name. Errors: InputError that lists them where there is none of that name."""
-    known("baselines", name, space_names())
+    known("baselines", name, [*space_names(), *published_names()])
     raw = OmegaConf.load(conf_folder() / "space" / f"{name}.yaml")
     assert isinstance(raw, DictConfig)
     raw.pop("defaults")
     loaded = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SpaceConfig), raw))
     assert isinstance(loaded, SpaceConfig)
     return loaded
+
+
+def load_published(name: str) -> tuple[SpaceConfig, Recipe]:
+    """A model of conf/published by name: its space, and the recipe it was published with.
+
+    Errors: InputError for a field that a recipe does not have.
+    """
+    path = conf_folder() / "published" / f"{name}.yaml"
+    raw: Any = OmegaConf.to_container(OmegaConf.load(path))
+    unknown = raw["recipe"].keys() - Recipe.__dataclass_fields__.keys()
+    if unknown:
+        raise InputError(f"{path}: a recipe has no {sorted(unknown)[0]!r}")
+    space = load_space(raw["space"])
+    space.layers = raw["layers"]
+    return space, Recipe(**raw["recipe"])

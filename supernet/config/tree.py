@@ -13,4 +13,13 @@ def conf_folder() -> Path:
 
 def space_names() -> list[str]:
     """The spaces of conf/space."""
-    return sorted(path.stem for path in (conf_folder() / "space").glob("*.yaml"))
+    return _names("space")
+
+
+def published_names() -> list[str]:
+    """The models of conf/published, whose recipes are their own."""
+    return _names("published")
+
+
+def _names(group: str) -> list[str]:
+    return sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))

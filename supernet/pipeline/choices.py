@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ops.registry import plain_name
-from supernet.config import load_space
+from supernet.config import load_published, load_space, published_names
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, tuned
 from supernet.pipeline.recipes import Recipes
@@ -35,8 +35,8 @@ def choose(
 
 
 def fixed_space(name: str) -> SearchSpace:
-    """A fixed space of conf/space. Errors: InputError where it is not fixed."""
-    space = space_of(load_space(name))
+    """A fixed space of conf/space, or that of a published model. Errors: InputError where it is not fixed."""
+    space = space_of(load_published(name)[0] if name in published_names() else load_space(name))
     if space.choices():
         raise InputError(f"baselines: space {name!r} has open slots; name a fixed one, such as lightgcn")
     return space
@@ -61,11 +61,14 @@ def _tuned(
     with LightGCN's."""
     wanted, seed = bench.derive.tune, bench.derive.seeds[0]
     own = {n: space for n, space in spaces.items() if n in wanted or "all" in wanted}
+    own = {name: space for name, space in own.items() if name not in published_names() or name in wanted}
     own |= drawn if "random" in wanted or "all" in wanted else {}
     found = {name: tuned(bench, name, space, journal, seed, log) for name, space in own.items()}
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():
-        if name not in found:
+        if name in published_names() and name not in found:
+            found[name] = Contender(name, space, load_published(name)[1], "its published recipe")
+        elif name not in found:
             recipe = recipe_of(bench.run) if like is None else like.recipe
             note = "the run's recipe" if like is None else f"{like.name}'s recipe"
             found[name] = Contender(name, space, recipe, note)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from supernet.config import DeriveConfig, TrainConfig, arguments
+from supernet.config import DeriveConfig, TrainConfig, arguments, load_published, published_names
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.evaluation.baselines import BASELINES
@@ -167,8 +167,8 @@ def tuned(
     check_space(settings.space, settings.sampler)
     if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
         raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
-    settings = settings.of(space.scalars() if name in REFINED else ())
-    recipe = recipe_of(bench.run)
+    recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)
+    settings = settings.of(space.scalars() if name in REFINED else (), recipe.loss)
     if settings.trials == 0:
         return Contender(name, space, recipe, "the run's recipe, untuned")
     study = f"{name}-{space.fingerprint()}-{settings.sampler}-{_conditions(bench, recipe, settings, seed)}"

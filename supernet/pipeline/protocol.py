@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supernet.config import DeriveConfig, TrainConfig
+from supernet.config import DeriveConfig, TrainConfig, published_names
 from supernet.runtime import InputError
 
 PROTOCOLS = {
@@ -23,9 +23,11 @@ def setting(run: TrainConfig, config: DeriveConfig) -> str:
     parts = "train + alpha + valid"
     refit = f"refitted on {parts}" if config.refit else "trained on train alone"
     trained = refit if config.protocol == "strict" else f"trained once on {parts}, the published train file"
+    own = [name for name in config.baselines if name in published_names()]
+    but = f" but {', '.join(own)}, with the published recipe" if own else ""
     return (
         f"Split {run.split.method}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, items "
-        f"known to the user left out; {trained}; loss {run.loss.name}, the same for all. Seconds: the "
+        f"known to the user left out; {trained}; loss {run.loss.name}, the same for all{but}. Seconds: the "
         "derived model's search, tuning where a model has its own, and the mean of the trainings."
     )
 

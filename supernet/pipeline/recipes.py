@@ -9,7 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from supernet.config import TrainConfig
+from supernet.config import TrainConfig, published_names
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
 
@@ -52,7 +52,7 @@ class Recipes:
             )
         model, where = self.models[name], f"{self.path}: {name}"
         recipe = _recipe(model["recipe"], where)
-        if recipe.loss != self.loss:
+        if recipe.loss != self.loss and name not in published_names():
             raise InputError(f"{where}: the recipe's loss is {recipe.loss}, this run's {self.loss}")
         return Taken(recipe, _epochs(model, where), _choices(model, where))
 

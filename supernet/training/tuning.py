@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from supernet.runtime import InputError
 from supernet.space import check_scalar
 from supernet.training.fit import Epoch, Fit, Watch
+from supernet.training.losses import SHARED
 from supernet.training.recipe import Recipe
 
 SHARES = ("item_norm", "hard")
@@ -29,6 +30,9 @@ Shifts = Mapping[str, float]
 
 Objective = Callable[[Recipe, Shifts, Watch], Fit]
 """Train a shifted design with a recipe; call the watcher after every epoch and stop when it says so."""
+
+OF_SOFTMAX = ("temperature", "correction")
+"""Fields that other losses than SHARED do not read."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,11 @@ class TuningSettings:
     startup: int
     space: Mapping[str, Mapping[str, Any]]
 
-    def of(self, scalars: Sequence[str]) -> TuningSettings:
-        """The settings for a design that has these numbers alone."""
+    def of(self, scalars: Sequence[str], loss: str = "softmax") -> TuningSettings:
+        """The settings for a design that has these numbers alone, and for its loss."""
+        other = () if loss in SHARED else OF_SOFTMAX
         kept = {key: spec for key, spec in self.space.items() if "." not in key or key in scalars}
-        return replace(self, space=kept)
+        return replace(self, space={key: spec for key, spec in kept.items() if key not in other})
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from supernet.pipeline.recipes import VERSION, origin, read_recipes
 from supernet.pipeline.stages import recipe_of, space_of
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
-from supernet.training.tuning import Tuned
+from supernet.training.tuning import Tuned, TuningSettings
 
 GENOTYPE = SimpleNamespace(seed=0, hash="abc", to_space=lambda: space_of(load_space("mf")))
 
@@ -204,3 +204,41 @@ def test_paper_needs_the_published_split_as_it_is():
         check_run(run("split=ratio"), "paper")
     with pytest.raises(InputError, match=r"data\.min_user=5 drops pairs"):
         check_run(run("split=given", "data.min_user=5"), "paper")
+
+
+def with_published(*overrides, taken=None):
+    config = compose(
+        "derive", "run=x", "baselines=[pop,lightgcn,lightgcn_bpr]", "random_genotypes=0", *overrides
+    )
+    validate_derive(config)
+    bench = SimpleNamespace(run=run(), derive=config)
+    return {c.name: c for c in choose(bench, GENOTYPE, taken, None, logging.getLogger())}
+
+
+@pytest.mark.parametrize(("tune", "asked"), [("[all]", False), ("[lightgcn_bpr]", True)])
+def test_a_published_model_keeps_its_recipe_unless_it_is_named(tune, asked, fake_tuning):
+    found = with_published(f"tune={tune}")["lightgcn_bpr"]
+    assert ("lightgcn_bpr" in fake_tuning) == asked
+    assert found.space.layers == 3
+    if not asked:
+        assert (found.recipe.loss, found.recipe.lr, found.note) == ("bpr", 0.001, "its published recipe")
+
+
+def test_a_published_recipe_may_have_another_loss_when_it_is_taken_over(tmp_path):
+    raw = metrics(run())
+    raw["models"]["lightgcn_bpr"] = raw["models"]["lightgcn"] | {
+        "recipe": raw["models"]["lightgcn"]["recipe"] | {"loss": "bpr"}
+    }
+    raw["models"]["lightgcn_bpr"]["choices"] = {
+        slot: names[0] for slot, names in choices.fixed_space("lightgcn_bpr").candidates().items()
+    }
+    taken = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
+    found = with_published("tuning.trials=0", "recipes=x", taken=taken)
+    assert found["lightgcn_bpr"].recipe.loss == "bpr"
+    assert found["lightgcn"].recipe.loss == "softmax"
+
+
+def test_tuning_asks_a_loss_for_what_it_reads():
+    settings = TuningSettings("tpe", 3, None, False, 2, {"temperature": {}, "lr": {}, "correction": {}})
+    assert settings.of((), "bpr").space.keys() == {"lr"}
+    assert settings.of((), "bsl").space.keys() == {"temperature", "lr", "correction"}
