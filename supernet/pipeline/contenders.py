@@ -25,7 +25,8 @@ from supernet.runtime import InputError
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
-from supernet.training.tuning import Shifts, Tuned, TuningSettings, check_space, tune
+from supernet.training.tuning import Shifts, Tuned, TuningSettings, tune
+from supernet.training.tuning_space import check_space
 
 KNOWN = ("train", "alpha", "valid")
 DERIVED = "derived"

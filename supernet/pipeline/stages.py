@@ -16,7 +16,8 @@ from supernet.data.splits import published_split, split
 from supernet.evaluation.metrics import evaluate, sample_users
 from supernet.evaluation.ranking import top_items
 from supernet.model import Recommender
-from supernet.model.recommender import Vectors, Weights
+from supernet.model.layer import Weights
+from supernet.model.recommender import Vectors
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit

@@ -16,7 +16,8 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batches
 from supernet.model import Recommender
-from supernet.model.recommender import Vectors, Weights
+from supernet.model.layer import Weights
+from supernet.model.recommender import Vectors
 from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.record import EpochSums, SearchEpoch
 from supernet.search.relaxations import entropy, mix, partial, paths, temperature_at

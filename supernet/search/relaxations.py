@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ops.mixture import Choice, Mix, Partial
 from ops.registry import Registry
-from supernet.space.space import slot_kind
+from supernet.space.slots import slot_kind
 
 Relaxation = Callable[[Tensor, float], Tensor]
 RELAXATIONS: Registry[Relaxation] = Registry("relaxation")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ops.registry import Registry
 from supernet.space import SearchSpace
-from supernet.space.space import slot_kind, slot_relation
+from supernet.space.slots import slot_kind, slot_relation
 
 Choices = dict[str, str]
 Mixture = Mapping[str, Tensor]

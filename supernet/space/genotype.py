@@ -11,7 +11,8 @@ from typing import Any
 
 from supernet.data.graph import INTERACTIONS, RELATIONS, SIDES
 from supernet.runtime import InputError, write_json
-from supernet.space.space import SearchSpace, digest, slot_kind, slot_relation
+from supernet.space.slots import slot_kind, slot_relation
+from supernet.space.space import SearchSpace, digest
 
 VERSION = 1
 

@@ -7,29 +7,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 
-from ops.activation import ACTIVATIONS
-from ops.aggregate import AGGREGATORS
-from ops.convolve import CONVOLUTIONS
-from ops.readout import READOUTS
-from ops.registry import Registry, plain_name, written
-from ops.score import SCORES
+from ops.registry import plain_name
 from supernet.data.graph import INTERACTIONS, RELATIONS, SIDES
-from supernet.features import FEATURES
 from supernet.runtime import InputError
-
-KINDS: dict[str, Registry[Any]] = {
-    "features": FEATURES,
-    "aggregate": AGGREGATORS,
-    "convolve": CONVOLUTIONS,
-    "activation": ACTIVATIONS,
-    "readout": READOUTS,
-    "score": SCORES,
-}
-"""Every kind of slot, and the registry its candidates come from."""
+from supernet.space.slots import KINDS, check_candidates, shifted, slot_kind, spelled
 
 
 @dataclass(frozen=True)
@@ -69,7 +53,7 @@ class SearchSpace:
             raise InputError(f"space.layers must be at least 1, found {self.layers}")
         _check_relations(self.relations, self.aggregate_of)
         for slot, names in self.candidates().items():
-            _check(slot, names)
+            check_candidates(slot, names)
 
     def slot(self, kind: str, layer: int = 0, side: str = "", relation: str = "") -> str:
         """The name of a slot; in a tied space both sides of a layer have the same one."""
@@ -105,7 +89,7 @@ class SearchSpace:
         if unknown:
             raise InputError(f"space.slots: no slot {unknown[0]!r}; the slots are: {', '.join(found)}")
         found |= {name: tuple(names) for name, names in self.slots.items()}
-        return {slot: tuple(_spelled(slot, name) for name in names) for slot, names in found.items()}
+        return {slot: tuple(spelled(slot, name) for name in names) for slot, names in found.items()}
 
     def choices(self) -> dict[str, tuple[str, ...]]:
         """The slots that are still open: those with more than one candidate."""
@@ -141,7 +125,7 @@ class SearchSpace:
         """The design with these added to its numbers, wherever they occur: {"sym.left": -0.05}; kept within
         bounds."""
         return self.fixed(
-            {slot: _shifted(slot, names[0], shifts) for slot, names in self.candidates().items()}
+            {slot: shifted(slot, names[0], shifts) for slot, names in self.candidates().items()}
         )
 
     def sample(self, generator: torch.Generator) -> dict[str, str]:
@@ -154,51 +138,6 @@ class SearchSpace:
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any slot or candidate."""
         return digest({slot: list(names) for slot, names in self.candidates().items()})
-
-
-def slot_kind(slot: str) -> str:
-    """The kind of a slot: "layer1/user/convolve" → "convolve", "features/user" → "features".
-
-    Errors: InputError where it is of none.
-    """
-    for kind in KINDS:
-        if kind in slot.split("/"):
-            return kind
-    raise InputError(f"no slot {slot!r}")
-
-
-def check_scalar(key: str) -> None:
-    """Errors: InputError where "sym.left" names no number of any candidate."""
-    known = {
-        f"{name}.{scalar}": bounds
-        for registry in KINDS.values()
-        for name in registry
-        for scalar, bounds in registry.bounds(name).items()
-    }
-    choices = [name for name, bounds in known.items() if not bounds.whole]
-    if key not in choices:
-        raise InputError(f"no candidate has a number {key!r}; choose from: {', '.join(choices)}")
-
-
-def _shifted(slot: str, name: str, shifts: Mapping[str, float]) -> str:
-    registry, plain = KINDS[slot_kind(slot)], plain_name(name)
-    bounds, values = registry.bounds(name), registry.scalars(name)
-    moved = {key: value + shifts.get(f"{plain}.{key}", 0.0) for key, value in values.items()}
-    kept = {key: min(max(value, bounds[key].low), bounds[key].high) for key, value in moved.items()}
-    return registry.spelled(written(plain, kept)) if kept else name
-
-
-def _spelled(slot: str, name: str) -> str:
-    """The one spelling of a candidate; what no registry knows stays as it is, for the check."""
-    try:
-        return KINDS[slot_kind(slot)].spelled(name)
-    except LookupError:
-        return name
-
-
-def slot_relation(slot: str) -> str:
-    """The relation of an aggregate slot: "layer1/item/cooccurrence/aggregate" → "cooccurrence"."""
-    return slot.split("/")[-2]
 
 
 def digest(value: object) -> str:
@@ -222,19 +161,3 @@ def _check_relations(relations: Sequence[str], aggregate_of: Mapping[str, Sequen
                 f"space.aggregate_of: the space has no relation {name!r}; its relations are: "
                 f"{', '.join(relations)}"
             )
-
-
-def _check(slot: str, names: Sequence[str]) -> None:
-    registry = KINDS[slot_kind(slot)]
-    if not names:
-        raise InputError(f"space: slot {slot} has no candidate; choose from: {', '.join(registry)}")
-    for name in names:
-        if name not in registry:
-            known = ", ".join(registry)
-            raise InputError(f"space: slot {slot} has an unknown candidate {name!r}; choose from: {known}")
-        try:
-            registry[name]
-        except LookupError as error:
-            raise InputError(f"space: slot {slot}: {error.args[0]}") from None
-    if len(set(names)) < len(names):
-        raise InputError(f"space: slot {slot} names a candidate twice: {', '.join(names)}")

@@ -14,7 +14,8 @@ from supernet.data.dataset import Pairs, UserItems
 from supernet.data.graph import ITEM, SIDES, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
-from supernet.model.recommender import Dropout, Perturb, Vectors, Weights
+from supernet.model.layer import Weights
+from supernet.model.recommender import Dropout, Perturb, Vectors
 from supernet.training.losses import Noise, draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 

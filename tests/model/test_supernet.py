@@ -9,7 +9,8 @@ from ops.mixture import calibrating
 from ops.relation import Relation
 from supernet.data.dataset import Pairs
 from supernet.data.sampling import Batch
-from supernet.model.recommender import Dropout, crowded
+from supernet.model.layer import crowded
+from supernet.model.recommender import Dropout
 from supernet.search.relaxations import mix, partial, paths
 from supernet.training.losses import step_loss
 from supernet.training.recipe import Recipe

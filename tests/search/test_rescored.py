@@ -14,7 +14,7 @@ from supernet.search.selection import (
     neighbour,
     rescored,
 )
-from supernet.space.space import slot_kind
+from supernet.space.slots import slot_kind
 
 
 def trials(space, train, known=()):

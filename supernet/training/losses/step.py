@@ -13,7 +13,8 @@ from ops.score import Cosine, Dot
 from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
 from supernet.data.sampling import Batch
 from supernet.model import Recommender
-from supernet.model.recommender import Perturb, Vectors, Weights
+from supernet.model.layer import Weights
+from supernet.model.recommender import Perturb, Vectors
 from supernet.training.losses.base import LOSSES, Scored
 from supernet.training.losses.contrast import contrast_loss
 from supernet.training.losses.negatives import hardest
