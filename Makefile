@@ -85,5 +85,5 @@ $(VENV)/.data: $(VENV)/.made
 
 $(VENV)/.dev: $(VENV)/.project
 	@echo "set-up: test tools"
-	@$(PIP) -c constraints.txt -e '.[dev]'
+	@$(PIP) --no-warn-conflicts -c constraints.txt -e '.[dev]' # recbole's wheel is data: what it asks for is not needed
 	@touch $@
