@@ -75,6 +75,21 @@ def test_the_mirrored_triangle_is_symmetric_over_several_blocks():
     assert np.array_equal(whole, lower + np.tril(lower, -1).T)
 
 
+@pytest.mark.parametrize("block", [1, 7, 10, 100])
+def test_the_sweep_is_the_inverse_for_every_size_of_block(block, monkeypatch):
+    """Only the lower triangle is read."""
+    monkeypatch.setattr(linear, "BLOCK", block)
+    root = np.random.default_rng(0).standard_normal((30, 30))
+    whole = root @ root.T + np.eye(30)
+    swept = torch.from_numpy(np.tril(whole))
+    assert linear.negative_inverse(swept)
+    np.testing.assert_allclose(np.tril(swept.numpy()), -np.tril(np.linalg.inv(whole)), atol=1e-10)
+
+
+def test_the_sweep_tells_a_matrix_that_is_not_positive_definite():
+    assert not linear.negative_inverse(torch.tensor([[1.0, 0.0], [2.0, 1.0]]))
+
+
 @pytest.mark.parametrize(
     ("build", "options", "message"),
     [
