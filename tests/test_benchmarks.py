@@ -73,9 +73,13 @@ def test_quality_tells_every_model_and_the_verdict(tmp_path):
     assert chosen == taken
 
 
-def test_rows_are_complete(folder):
-    rows = run("evaluate.py", "--data", str(folder), "--quick")
-    assert {"ranking_over_limit"} <= {row["name"] for row in rows}
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [("evaluate.py", "ranking_over_limit"), ("closed_forms.py", "closed_forms/{folder}/item_knn")],
+)
+def test_rows_are_complete(script, name, folder):
+    rows = run(script, "--data", str(folder), "--quick")
+    assert name.format(folder=folder.name) in {row["name"] for row in rows}
     for row in rows:
         assert set(row) >= KEYS, row
         assert row["min"] <= row["value"] <= row["max"]
