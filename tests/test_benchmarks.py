@@ -75,7 +75,7 @@ def test_quality_tells_every_model_and_the_verdict(tmp_path):
 
 @pytest.mark.parametrize(
     ("script", "name"),
-    [("evaluate.py", "ranking_over_limit"), ("closed_forms.py", "closed_forms/{folder}/item_knn")],
+    [("evaluate.py", "ranking_over_limit"), ("closed_forms.py", "closed_forms/{folder}/gf_cf")],
 )
 def test_rows_are_complete(script, name, folder):
     rows = run(script, "--data", str(folder), "--quick")
