@@ -56,3 +56,29 @@ def line(name: str, row: dict) -> str:
     recall, seeds = f"{row['metrics']['recall@20']:.4f}", row["repeats"]
     cells = [f"{bold}{name}{bold}", f"{row['value']:.4f}{sd}", recall, seeds, epochs]
     return "| " + " | ".join(map(str, [*cells, f"{row['seconds']:,.0f}", p, row["note"]])) + " |"
+
+
+def closed_form_tables(path: Path) -> list[str]:
+    """The rows of benchmarks/closed_forms.py; none where there is no file."""
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    head = [
+        "",
+        "## Baselines without training, paper protocol",
+        "",
+        f"{PROTOCOLS['paper']}. Default settings, nothing chosen; `python benchmarks/closed_forms.py --data "
+        f"FOLDER` on {rows[0]['processor']}, {rows[0]['threads']} thread, other processes beside it.",
+        "",
+        "| data | baseline | Recall@20 | NDCG@20 | fit, s | ranking, s | peak, GiB | |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    return head + [closed_form_line(row) for row in rows]
+
+
+def closed_form_line(row: dict) -> str:
+    """One baseline on one data set."""
+    _, data, name = row["name"].split("/")
+    cells = [data, name, f"{row['recall']:.4f}", f"{row['value']:.4f}", f"{row['fit_seconds']:.0f}"]
+    cells += [f"{row['rank_seconds']:.0f}", f"{row['peak_gib']:.2f}", row["note"]]
+    return "| " + " | ".join(cells) + " |"

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
-from benchmarks.quality_tables import quality_tables
+from benchmarks.quality_tables import closed_form_tables, quality_tables
 
 RUNS = (
     ("ops.py", "--repeats", "5"),
@@ -101,7 +101,8 @@ def tables(rows: list[dict]) -> str:
     parts += ["", "## All rows", "", "| name | value | range | unit |", "| --- | ---: | ---: | --- |"]
     for name, row in latest.items():
         parts.append(f"| {name} | {number(row['value'])} | {spread(row)} | {row['unit']} |")
-    parts += quality_tables(ROOT / "benchmarks" / "results" / "quality.jsonl")
+    results = ROOT / "benchmarks" / "results"
+    parts += quality_tables(results / "quality.jsonl") + closed_form_tables(results / "closed_forms.jsonl")
     return "\n".join(parts) + "\n"
 
 
