@@ -41,7 +41,7 @@ TUNING = {
 
 QUICK = {
     "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
-    "derive": ("tuning.trials=1", "random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
+    "derive": ("random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
 }
 
 
@@ -60,6 +60,7 @@ def main() -> None:
         more = ["protocol=paper", f"recipes={strict / 'metrics.json'}", "tune=[]", "tuning.trials=0"]
     else:
         more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING[chosen["data"] != "ml-100k"]]
+        more += ["tuning.trials=1"] if quick else []
     command = derive(chosen, folder, more, quick)
     report(chosen, folder, command, quick)
 
