@@ -88,7 +88,8 @@ def row(name: str, values: list[float], unit: str, **more: object) -> None:
     if unit == "ratio":
         line["ratio"] = line["value"]
     line |= {"min": min(values), "max": max(values), "repeats": len(values)}
-    print(json.dumps(line | more | {"processor": processor()} | versions()), flush=True)
+    same = {"processor": processor(), "commit": commit()} | versions()
+    print(json.dumps(line | more | same), flush=True)
 
 
 def processor() -> str:
@@ -99,6 +100,13 @@ def processor() -> str:
         return platform.processor()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{len(names)} × {names[0]}" if names else platform.processor()
+
+
+def commit() -> str:
+    """The commit that is checked out, with "+" where files differ from it; empty outside a checkout."""
+    command = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    return done.stdout.strip()
 
 
 def peak_memory() -> int:

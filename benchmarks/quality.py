@@ -1,12 +1,12 @@
 """Quality: search, derivation and every baseline on one data set, as the two command lines do them.
 
-    python benchmarks/quality.py data=gowalla [protocol=strict|paper] [seeds=0,1,2,3,4] [quick=true]
-        [run=FOLDER] [only=search|derive] [train.KEY=VALUE …] [derive.KEY=VALUE …]
+    python benchmarks/quality.py data=gowalla [protocol=strict|paper] [seeds=0,1,2,3,4] [--quick]
+        [run=FOLDER] [only=search] [train.KEY=VALUE …] [derive.KEY=VALUE …]
 
 data: ml-100k, or a folder of $SUPERNET_DATA with an experiment of that name. strict searches (in FOLDER,
 where no search has finished yet), tunes on valid, retrains once a seed and opens the test part once. paper
 takes the genotype and the recipes of the strict run in FOLDER, trains on the published train file for the
-epochs chosen there, and derives in FOLDER-paper. `quick` is the small form that tests run. Models are printed
+epochs chosen there, and derives in FOLDER-paper. --quick is the small form that tests run. Models are printed
 one a JSON line, the verdict last; they are appended to benchmarks/results/quality.jsonl unless quick.
 """
 
@@ -76,7 +76,7 @@ def arguments(words: list[str]) -> dict[str, object]:
         "only": "",
     }
     passed: dict[str, list[str]] = {"train": [], "derive": []}
-    for word in words:
+    for word in ("quick=true" if word == "--quick" else word for word in words):
         key, equals, value = word.partition("=")
         command, _, rest = key.partition(".")
         if equals and rest and command in passed:
@@ -87,9 +87,15 @@ def arguments(words: list[str]) -> dict[str, object]:
             sys.exit(
                 f"quality.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…"
             )
-    known = ("", "search", "derive")
-    if not found["data"] or found["protocol"] not in ("strict", "paper") or found["only"] not in known:
-        sys.exit("quality.py: give data=NAME; protocol is strict or paper; only is search or derive")
+    if (
+        not found["data"]
+        or found["protocol"] not in ("strict", "paper")
+        or found["only"] not in ("", "search")
+        or found["quick"] not in ("true", "false")
+    ):
+        sys.exit(
+            "quality.py: give data=NAME; protocol is strict or paper, only is search, quick true or false"
+        )
     return found | passed
 
 
@@ -146,6 +152,8 @@ def report(chosen: dict, folder: Path, command: list[str], quick: bool) -> None:
         "data": chosen["data"],
         "protocol": chosen["protocol"],
         "command": " ".join(command),
+        "genotype": found["genotype"],
+        "commit": measure.commit(),
         "processor": measure.processor(),
     } | measure.versions()
     lines = [model_line(name, model, found, same) for name, model in found["models"].items()]

@@ -14,8 +14,11 @@ def quality_tables(path: Path) -> list[str]:
         return []
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     groups: dict[tuple[str, str], dict[str, dict]] = {}
+    run: dict[str, dict] = {}
     for row in rows:
-        groups.setdefault((row["data"], row["protocol"]), {})[row["name"].split("/", 2)[2]] = row
+        run[row["name"].split("/", 2)[2]] = row
+        if row["unit"] == "sentence":  # the verdict ends a run
+            groups[row["data"], row["protocol"]], run = run, {}
     parts = [
         "",
         "## Quality",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-KEYS = {"name", "value", "unit", "min", "max", "repeats", "processor", "threads", "torch", "python"}
+KEYS = {"commit", "name", "value", "unit", "min", "max", "repeats", "processor", "threads", "torch", "python"}
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,7 @@ def test_quality_tells_every_model_and_the_verdict(tmp_path):
         pytest.skip(
             "SUPERNET_DATA is not set: a data set with a published split is needed for both protocols"
         )
-    same = ("data=lastfm", "quick=true", f"run={tmp_path / 'q'}", "seeds=0,1")
+    same = ("data=lastfm", "--quick", f"run={tmp_path / 'q'}", "seeds=0,1")
     strict, paper = (run("quality.py", *same, f"protocol={name}") for name in ("strict", "paper"))
     for protocol, rows in (("strict", strict), ("paper", paper)):
         names = {row["name"].removeprefix("quality/lastfm/") for row in rows}

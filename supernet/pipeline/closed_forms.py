@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
-from optuna.storages.journal import JournalFileBackend
 
 from supernet.config import TrainConfig
 from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
-from supernet.evaluation.metrics import evaluate, sample_users
-from supernet.evaluation.ranking import Score, top_items
+from supernet.pipeline.stages import score_validator
 from supernet.report.progress import bar
-from supernet.training.tuning import TuningSettings, close_interrupted, suggest
+from supernet.training.tuning import TuningSettings, open_study, suggest
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ def choose_settings(
         return Settings(given, 0.0, 0, 0.0)
     if budget.trials == 0 or not baseline.space:
         return Settings(defaults, 0.0, 0, 0.0)
-    validate, pairs = validator(run, data), data.pairs(["train"])
+    validate, pairs = score_validator(run, data), data.pairs(["train"])
 
     def objective(trial: optuna.Trial) -> float:
         values = {key: suggest(trial, key, spec) for key, spec in baseline.space.items()}
@@ -77,19 +74,6 @@ def choose_settings(
     return best
 
 
-def validator(run: TrainConfig, data: Dataset) -> Callable[[Score], float]:
-    """A function that ranks for the users that trained models are chosen by, and returns eval.metric."""
-    valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
-    users = sample_users(valid, run.eval.users, torch.Generator().manual_seed(run.seed))
-    k = int(run.eval.metric.split("@")[1])
-
-    def validate(score: Score) -> float:
-        top = top_items(score, users, seen, k, run.eval.memory_mib << 20)
-        return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[run.eval.metric]
-
-    return validate
-
-
 def _optimise(
     objective: Callable[[optuna.Trial], float],
     defaults: dict[str, Any],
@@ -98,17 +82,12 @@ def _optimise(
     journal: Path,
     seed: int,
 ) -> Settings:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
-    study = optuna.create_study(
-        storage=storage, study_name=study_name, direction="maximize", load_if_exists=True
-    )
-    done = close_interrupted(study)
-    # a resumed tuning draws on: the same seed would draw the first trials again
-    draws = seed + len(study.get_trials(deepcopy=False))
-    random = optuna.samplers.RandomSampler(seed=draws)
-    tpe = optuna.samplers.TPESampler(seed=draws, n_startup_trials=budget.startup)
-    study.sampler = tpe if budget.sampler == "tpe" else random  # a grid is of the trained models' settings
+    def sampler(drawn: int) -> optuna.samplers.BaseSampler:
+        if budget.sampler == "tpe":
+            return optuna.samplers.TPESampler(seed=seed + drawn, n_startup_trials=budget.startup)
+        return optuna.samplers.RandomSampler(seed=seed + drawn)  # a grid is of the trained models' settings
+
+    study, done = open_study(study_name, journal, sampler)
     if not done:
         study.enqueue_trial(defaults)
     if done < budget.trials:

@@ -14,7 +14,7 @@ from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.choices import choose
 from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained
-from supernet.pipeline.files import write_results
+from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
@@ -67,7 +67,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         for result in results:
             board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
     genotype.refined(contenders[0].choices).save(folder / "derived.json")
-    write_results(folder, data, run, config, genotype, results, verdict, yardstick, outcomes[DERIVED][0])
+    derived = outcomes[DERIVED][0]
+    write_results(folder, Findings(data, run, config, genotype, results, verdict, yardstick, derived))
     warn(verdict, log)
     kept.drop()
     return folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,45 +25,44 @@ from supernet.runtime import atomic_path, versions, write_json, write_text
 from supernet.space import Genotype
 
 
-def write_results(
-    folder: Path,
-    data: Dataset,
-    run: TrainConfig,
-    config: DeriveConfig,
-    genotype: Genotype,
-    results: Sequence[Result],
-    verdict: Verdict,
-    yardstick: Yardstick,
-    derived: Trained,
-) -> None:
+@dataclass(frozen=True)
+class Findings:
+    """What the files tell: the data and configs, the design searched, the results of all models and the
+    verdict on them, what they were measured with, and the derived model's first training."""
+
+    data: Dataset
+    run: TrainConfig
+    config: DeriveConfig
+    genotype: Genotype
+    results: Sequence[Result]
+    verdict: Verdict
+    yardstick: Yardstick
+    derived: Trained
+
+
+def write_results(folder: Path, found: Findings) -> None:
     """metrics.json, per_user.parquet, recommendations.parquet, results.md; and the table on the terminal."""
-    write_json(folder / "metrics.json", _report(data, run, config, genotype, results, verdict, yardstick))
+    data, run, config, results, verdict = found.data, found.run, found.config, found.results, found.verdict
+    write_json(folder / "metrics.json", _report(found))
     _write_per_user(folder / "per_user.parquet", data, results, config)
-    _write_lists(folder / "recommendations.parquet", data, derived, config)
-    rows = result_rows(results, float(genotype.metrics.get("seconds", 0.0)))
+    _write_lists(folder / "recommendations.parquet", data, found.derived, config)
+    rows = result_rows(results, float(found.genotype.metrics.get("seconds", 0.0)))
     flag, seen = PROTOCOLS[config.protocol], setting(run, config)
     table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), flag, seen])
     head = f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n"
-    more = beyond_tables(results, yardstick, run.eval.metric)
+    more = beyond_tables(results, found.yardstick, run.eval.metric)
     write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
     title = f"{data.name}: test, {config.protocol} protocol"
     terminal(rows, footnotes=[verdict.sentence, flag, seen], title=title)
-    _print_example(data, derived)
+    _print_example(data, found.derived)
 
 
 def _warnings(verdict: Verdict) -> list[str]:
     return [f"WARNING: {defeat.sentence}." for defeat in verdict.beaten_by]
 
 
-def _report(
-    data: Dataset,
-    run: TrainConfig,
-    config: DeriveConfig,
-    genotype: Genotype,
-    results: Sequence[Result],
-    verdict: Verdict,
-    yardstick: Yardstick,
-) -> dict[str, Any]:
+def _report(found: Findings) -> dict[str, Any]:
+    data, run, config, verdict = found.data, found.run, found.config, found.verdict
     return {
         "version": VERSION,
         "data": {"name": data.name, "users": data.n_users, "items": data.n_items, "notes": list(data.notes)},
@@ -71,14 +70,14 @@ def _report(
         "setting": setting(run, config),
         "run": origin(run),
         "recipes": config.recipes,
-        "genotype": genotype.hash,
-        "search_seconds": genotype.metrics.get("seconds"),
+        "genotype": found.genotype.hash,
+        "search_seconds": found.genotype.metrics.get("seconds"),
         "seeds": list(config.seeds),
-        "models": {result.name: result.report() for result in results},
-        "cohorts": yardstick.report(),
+        "models": {result.name: result.report() for result in found.results},
+        "cohorts": found.yardstick.report(),
         "comparisons": {
-            name: asdict(found) | {"seeds": asdict(verdict.seeds[name])}
-            for name, found in verdict.comparisons.items()
+            name: asdict(comparison) | {"seeds": asdict(verdict.seeds[name])}
+            for name, comparison in verdict.comparisons.items()
         },
         "holm_p": verdict.corrected,
         "derived_ahead": verdict.wins,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from supernet.data.graph import INTERACTIONS, Graph, build_graph
 from supernet.data.readers import READERS
 from supernet.data.splits import published_split, split
 from supernet.evaluation.metrics import evaluate, sample_users
-from supernet.evaluation.ranking import top_items
+from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
@@ -72,33 +73,26 @@ def make_model(space: SearchSpace, graph: Graph, dim: int, seed: int, device: to
         raise InputError(f"model.dim={dim}: {error}") from None
 
 
-def validator(
-    config: TrainConfig, data: Dataset, model: Recommender, item_norm: float
-) -> Callable[[Vectors, Weights | None], float]:
-    """A function that ranks for the valid part, train and alpha items masked, and returns eval.metric.
-
-    item_norm: of the recipe, see `ranked`.
-    """
+def score_validator(config: TrainConfig, data: Dataset) -> Callable[[Score], float]:
+    """A function that ranks by a score for the valid part, train and alpha items masked, and returns
+    eval.metric; the same users whatever is scored."""
     valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
     users = sample_users(valid, config.eval.users, torch.Generator().manual_seed(config.seed))
     k = int(config.eval.metric.split("@")[1])
 
-    def validate(vectors: Vectors, weights: Weights | None = None) -> float:
-        top = ranked(
-            model,
-            vectors,
-            users,
-            data,
-            ("train", "alpha"),
-            k,
-            config.eval.memory_mib,
-            item_norm,
-            weights,
-            seen,
-        )
+    def validate(score: Score) -> float:
+        top = top_items(score, users, seen, k, config.eval.memory_mib << 20)
         return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[config.eval.metric]
 
     return validate
+
+
+def validator(
+    config: TrainConfig, data: Dataset, model: Recommender, item_norm: float
+) -> Callable[[Vectors, Weights | None], float]:
+    """As `score_validator`, of a model's vectors. item_norm: of the recipe, see `ranked`."""
+    validate = score_validator(config, data)
+    return lambda vectors, weights: validate(score_of(model, vectors, item_norm, weights))
 
 
 def train_model(
@@ -124,6 +118,21 @@ def train_model(
     return model, fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch, steps)
 
 
+def score_of(
+    model: Recommender, vectors: Vectors, item_norm: float = 1.0, weights: Weights | None = None
+) -> Score:
+    """The model's score, to rank by. item_norm: κ of the recipe; it reads the items as `scaled_items` gives
+    them."""
+    p = None if weights is None else weights.get("score")
+    items = scaled_items(model, vectors.item, item_norm)
+
+    @torch.no_grad()
+    def score(chunk: Tensor) -> Tensor:
+        return cast(Tensor, model.score(vectors.user[chunk.to(vectors.user.device)], items, p)).cpu()
+
+    return score
+
+
 def ranked(
     model: Recommender,
     vectors: Vectors,
@@ -133,22 +142,10 @@ def ranked(
     k: int,
     memory_mib: int,
     item_norm: float = 1.0,
-    weights: Weights | None = None,
-    seen: object = None,
 ) -> Tensor:
-    """The top-k items of `users` by the model's score, items of `seen_parts` left out; (U, k) int64.
-
-    item_norm: κ of the recipe; the score reads the items as `scaled_items` gives them.
-    """
-    p = None if weights is None else weights.get("score")
-    items = scaled_items(model, vectors.item, item_norm)
-    seen = data.user_items(seen_parts) if seen is None else seen
-
-    def score(chunk: Tensor) -> Tensor:
-        return model.score(vectors.user[chunk.to(vectors.user.device)], items, p).cpu()
-
-    with torch.no_grad():
-        return top_items(score, users, seen, k, memory_mib << 20)  # type: ignore[arg-type]
+    """The top-k items of `users` by the model's score, items of `seen_parts` left out; (U, k) int64."""
+    seen = data.user_items(seen_parts)
+    return top_items(score_of(model, vectors, item_norm), users, seen, k, memory_mib << 20)
 
 
 def scaled_items(model: Recommender, items: Tensor, item_norm: float) -> Tensor:

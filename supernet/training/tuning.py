@@ -70,19 +70,7 @@ def tune(
     Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in full,
     whatever the number of trials. Ties go to the earlier trial.
     """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that diverges is counted, not printed
-    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
-    study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="maximize",
-        load_if_exists=True,
-        sampler=_sampler(settings, seed),
-        pruner=_pruner(settings),
-    )
-    done = close_interrupted(study)
-    # a resumed tuning draws on: the same seed would draw the first trials again
-    study.sampler = _sampler(settings, seed + len(study.get_trials(deepcopy=False)))
+    study, done = open_study(name, journal, lambda drawn: _sampler(settings, seed + drawn), _pruner(settings))
     if not done and settings.sampler != "grid":
         study.enqueue_trial(_values(recipe, settings.space))
 
@@ -96,6 +84,32 @@ def tune(
     if left > 0:
         study.optimize(run, n_trials=left, timeout=settings.seconds, catch=(FloatingPointError,))
     return _best(study, recipe)
+
+
+def open_study(
+    name: str,
+    journal: Path,
+    sampler: Callable[[int], optuna.samplers.BaseSampler],
+    pruner: optuna.pruners.BasePruner | None = None,
+) -> tuple[optuna.Study, int]:
+    """The study `name` of a journal, new or gone on with, and how many of its trials have ended.
+
+    sampler: number of trials drawn so far → the sampler of the next; a resumed tuning draws on, where the
+    same seed would draw the first trials again.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that diverges is counted, not printed
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=sampler(0),
+        pruner=pruner,
+    )
+    done = _close_interrupted(study)
+    study.sampler = sampler(len(study.get_trials(deepcopy=False)))
+    return study, done
 
 
 def _trial(
@@ -181,7 +195,7 @@ def _missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, An
     return [point for point in grid if point not in tried]
 
 
-def close_interrupted(study: optuna.Study) -> int:
+def _close_interrupted(study: optuna.Study) -> int:
     """Mark the trials of a killed process as failed, and count those that ended."""
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     for trial in running:

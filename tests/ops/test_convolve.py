@@ -21,25 +21,23 @@ def test_every_registered_convolution_has_a_reference():
     assert set(REFERENCE) == set(CONVOLUTIONS)
 
 
-@pytest.mark.parametrize("name", list(CONVOLUTIONS))
-def test_is_the_dense_formula(name, leaf, initialised, assert_same):
-    module = initialised(CONVOLUTIONS[name](DIM))
+@pytest.fixture(params=list(CONVOLUTIONS))
+def computed(request, leaf, initialised):
+    """What a convolution gives, what its formula gives, and the leaves of both."""
+    module = initialised(CONVOLUTIONS[request.param](DIM))
     target, message, features = leaf(N, DIM), leaf(N, DIM), leaf(N, DIM)
     weights = dict(module.named_parameters())
-    expected = REFERENCE[name](target, message, weights, features)
-    leaves = [target, message, features, *weights.values()]
-    assert_same(module(target, message, features), expected, leaves)
+    expected = REFERENCE[request.param](target, message, weights, features)
+    return module(target, message, features), expected, [target, message, features, *weights.values()]
+
+
+def test_is_the_dense_formula(computed, assert_same):
+    assert_same(*computed)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
-@pytest.mark.parametrize("name", list(CONVOLUTIONS))
-def test_is_the_dense_formula_in_second_derivatives(name, leaf, initialised, assert_same_twice):
-    module = initialised(CONVOLUTIONS[name](DIM))
-    target, message, features = leaf(N, DIM), leaf(N, DIM), leaf(N, DIM)
-    weights = dict(module.named_parameters())
-    expected = REFERENCE[name](target, message, weights, features)
-    leaves = [target, message, features, *weights.values()]
-    assert_same_twice(module(target, message, features), expected, leaves)
+def test_is_the_dense_formula_in_second_derivatives(computed, assert_same_twice):
+    assert_same_twice(*computed)
 
 
 @pytest.mark.parametrize("name", list(CONVOLUTIONS))
