@@ -10,10 +10,11 @@ import torch
 from ops.mixture import ScoreMixture
 from supernet.config import conf_folder, load_space, register_schemas, typed
 from supernet.data.dataset import UserItems
+from supernet.evaluation.ranking import top_items
 from supernet.model.recommender import Vectors
 from supernet.pipeline import stages
 from supernet.pipeline.contenders import Bench, Contender, tuned
-from supernet.pipeline.stages import ranked, scaled_items
+from supernet.pipeline.stages import scaled_items, score_of
 from supernet.runtime import InputError
 
 USERS, ITEMS = 5, 7
@@ -34,7 +35,7 @@ def model(*names):
 
 def lists(vectors, item_norm, names=("dot",), weights=None):
     users = torch.arange(USERS)
-    return ranked(model(*names), vectors, users, None, (), ITEMS, 1, item_norm, weights, NOTHING)
+    return top_items(score_of(model(*names), vectors, item_norm, weights), users, NOTHING, ITEMS)
 
 
 def by_hand(vectors, item_norm):
