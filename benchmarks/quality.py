@@ -41,7 +41,7 @@ TUNING = {
 
 QUICK = {
     "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
-    "derive": ("random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
+    "derive": ("random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]", "fuse=[gf_cf]"),
 }
 
 
@@ -102,7 +102,7 @@ def arguments(words: list[str]) -> dict[str, object]:
 def source(name: str) -> list[str]:
     """The overrides of train.py that choose a data set."""
     if name == "ml-100k":
-        return ["space=recommender"]
+        return [f"experiment={name}"]
     if "SUPERNET_DATA" not in os.environ:
         sys.exit(f"quality.py: set SUPERNET_DATA to the folder that holds {name}/")
     path = Path(os.environ["SUPERNET_DATA"]) / name / FILES.get(name, "")
@@ -120,7 +120,13 @@ def search(chosen: dict, folder: Path, quick: bool) -> None:
 
 def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> list[str]:
     """derive.py with every baseline."""
-    usual = [f"baselines=[{','.join([*CLOSED, *TRAINED, *PUBLISHED])}]", f"seeds=[{chosen['seeds']}]", *more]
+    baselines = [*CLOSED, *TRAINED, *PUBLISHED]
+    usual = [
+        f"baselines=[{','.join(baselines)}]",
+        f"seeds=[{chosen['seeds']}]",
+        "fuse=[ease,cheby_cf]",
+        *more,
+    ]
     return run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
 
 

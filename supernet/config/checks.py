@@ -11,6 +11,7 @@ from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
 from supernet.config.tree import published_names, space_names
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
+from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.metrics import METRICS
 from supernet.runtime import InputError
 from supernet.search.hypergradients import HYPERGRADIENTS
@@ -105,6 +106,9 @@ def validate_derive(config: DeriveConfig) -> None:
             raise InputError(f"seeds must be at least 0, found {seed}")
     if len(set(config.baselines)) < len(config.baselines):
         raise InputError(f"baselines: a name occurs twice in {list(config.baselines)}")
+    for name in config.fuse:
+        known("fuse", name, tuple(BASELINES))
+    _at_least(config, "designs", 1)
     _at_least(config, "runtime.threads", 0)
     _at_least(config, "tuning.startup", 0)
     if config.tuning.seconds is not None:

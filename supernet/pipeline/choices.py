@@ -26,9 +26,13 @@ def choose(
 ) -> list[Contender]:
     """Every model to train, with its recipe: `taken` over, or tuned; for paper, with fixed epochs."""
     names = [name for name in bench.derive.baselines if name not in BASELINES]
-    spaces = {DERIVED: genotype.to_space()} | {name: fixed_space(name) for name in names}
+    designs = genotype.designs()
+    spaces = {DERIVED: designs[0]} | {name: fixed_space(name) for name in names}
     drawn = random_designs(bench, genotype)
-    found = _tuned(bench, spaces, drawn, journal, log) if taken is None else _taken(spaces, drawn, taken)
+    if taken is None:
+        found = _tuned(bench, spaces, drawn, designs[: bench.derive.designs], journal, log)
+    else:
+        found = _taken(spaces, drawn, taken, designs)
     if bench.derive.protocol == "paper":
         return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
     return [replace(contender, epochs=0) for contender in found]
@@ -54,16 +58,24 @@ def _tuned(
     bench: Bench,
     spaces: dict[str, SearchSpace],
     drawn: dict[str, SearchSpace],
+    designs: list[SearchSpace],
     journal: Path,
     log: logging.Logger,
 ) -> list[Contender]:
-    """The models that derive.tune names with a recipe of their own, equally many trials each; the others
-    with LightGCN's."""
+    """The models that derive.tune names with a recipe of their own, equally many trials each, LightGCN first:
+    the others try its recipe too. Those that are not named have LightGCN's.
+
+    designs: among which the derived model's tuning chooses.
+    """
     wanted, seed = bench.derive.tune, bench.derive.seeds[0]
     own = {n: space for n, space in spaces.items() if n in wanted or "all" in wanted}
     own = {name: space for name, space in own.items() if name not in published_names() or name in wanted}
     own |= drawn if "random" in wanted or "all" in wanted else {}
-    found = {name: tuned(bench, name, space, journal, seed, log) for name, space in own.items()}
+    found: dict[str, Contender] = {}
+    for name in sorted(own, key=lambda name: name != LEADERS[0]):
+        first = found[LEADERS[0]].recipe if LEADERS[0] in found and name not in published_names() else None
+        several = designs if name == DERIVED else [own[name]]
+        found[name] = tuned(bench, name, several, journal, seed, log, first)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():
         if name in published_names() and name not in found:
@@ -75,27 +87,34 @@ def _tuned(
     return [*(found[name] for name in spaces), *(_once(found[name]) for name in drawn)]
 
 
-def _taken(spaces: dict[str, SearchSpace], drawn: dict[str, SearchSpace], taken: Recipes) -> list[Contender]:
+def _taken(
+    spaces: dict[str, SearchSpace],
+    drawn: dict[str, SearchSpace],
+    taken: Recipes,
+    designs: list[SearchSpace],
+) -> list[Contender]:
     """Every model with its recipe and epochs of the other run; random designs with LightGCN's."""
-    other = {name: taken.of(name) for name in spaces}
-    found = [
-        Contender(
-            name, _design(space, taken, name), other[name].recipe, taken.note, epochs=other[name].epochs
+    found = []
+    for name, space in spaces.items():
+        other = taken.of(name)
+        design = _design(designs if name == DERIVED else [space], taken, name)
+        found.append(
+            Contender(name, design, other.recipe, taken.note, epochs=other.epochs, fusion=other.fusion)
         )
-        for name, space in spaces.items()
-    ]
     leader = next(contender for name in LEADERS for contender in found if contender.name == name)
     note = f"{leader.name}'s {taken.note}"
     return found + [_once(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()]
 
 
-def _design(space: SearchSpace, taken: Recipes, name: str) -> SearchSpace:
-    """The space's design with the numbers that the other run chose. Errors: InputError for another design."""
+def _design(designs: list[SearchSpace], taken: Recipes, name: str) -> SearchSpace:
+    """That of the designs which the other run chose, with the numbers that it chose. Errors: InputError for
+    another design."""
     choices = taken.of(name).choices
-    plain = {slot: plain_name(names[0]) for slot, names in space.candidates().items()}
-    if {slot: plain_name(choice) for slot, choice in choices.items()} != plain:
-        raise InputError(f"{taken.path}: {name} is another design there; derive the other run anew")
-    return space.fixed(choices)
+    other = {slot: plain_name(choice) for slot, choice in choices.items()}
+    for space in designs:
+        if {slot: plain_name(names[0]) for slot, names in space.candidates().items()} == other:
+            return space.fixed(choices)
+    raise InputError(f"{taken.path}: {name} is another design there; derive the other run anew")
 
 
 def _once(contender: Contender) -> Contender:

@@ -14,7 +14,7 @@ import optuna
 from supernet.config import TrainConfig
 from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
-from supernet.pipeline.stages import score_validator
+from supernet.pipeline.stages import LEARNT, score_validator
 from supernet.report.progress import bar
 from supernet.training.tuning import TuningSettings, open_study, suggest
 
@@ -39,17 +39,18 @@ def choose_settings(
     log: logging.Logger,
     given: dict[str, Any] | None = None,
 ) -> Settings:
-    """Fit on train, rank for valid, take the best of at most `budget.trials`; the defaults are tried first.
+    """Fit on train and alpha, rank for valid, take the best of at most `budget.trials`.
 
-    Trials already in `journal` count. `budget.seconds` bounds the time after which no trial starts. The space
-    is the baseline's own; without one, or with no trials, the defaults stand, or what is `given`.
+    The defaults are tried first. Trials already in `journal` count. `budget.seconds` bounds the time after
+    which no trial starts. The space is the baseline's own; without one, or with no trials, the defaults
+    stand, or what is `given`.
     """
     baseline, defaults = BASELINES[name], BASELINES[name].defaults
     if given is not None:
         return Settings(given, 0.0, 0, 0.0)
     if budget.trials == 0 or not baseline.space:
         return Settings(defaults, 0.0, 0, 0.0)
-    validate, pairs = score_validator(run, data), data.pairs(["train"])
+    validate, pairs = score_validator(run, data), data.pairs(LEARNT)
 
     def objective(trial: optuna.Trial) -> float:
         values = {key: suggest(trial, key, spec) for key, spec in baseline.space.items()}

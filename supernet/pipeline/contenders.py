@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,28 +17,49 @@ from supernet.config import DeriveConfig, TrainConfig, arguments, load_published
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.evaluation.baselines import BASELINES
-from supernet.evaluation.ranking import top_items
+from supernet.evaluation.fusion import fused
+from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.stages import graph_of, make_model, ranked, recipe_of, space_of, train_model
+from supernet.pipeline.stages import (
+    KNOWN,
+    LEARNT,
+    graph_of,
+    make_model,
+    recipe_of,
+    score_of,
+    space_of,
+    train_model,
+)
 from supernet.report.progress import bar
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
-from supernet.training.tuning import Shifts, Tuned, TuningSettings, tune
+from supernet.training.tuning import Point, Tuned, TuningSettings, tune
 from supernet.training.tuning_space import check_space
 
-KNOWN = ("train", "alpha", "valid")
 DERIVED = "derived"
+NETWORK = "network alone"
+"""What a fused derived model gives without its fusion, in the tables: shown, and not compared with it."""
 REFINED = (DERIVED, "lightgcn_pp")
 """Models whose numbers are tuned with their recipes: the searched one, and the one published so."""
 
 
 @dataclass(frozen=True)
+class Fusion:
+    """A closed form by name, its settings, and its share in the score (`supernet.evaluation.fusion`)."""
+
+    name: str
+    share: float
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Contender:
     """A model to be trained, by name: a space with one design, and a recipe. `note` says where the recipe is
-    from. once: with the first seed alone. epochs: train for exactly so many (0: chosen by the valid part)."""
+    from. once: with the first seed alone. epochs: train for exactly so many (0: chosen by the valid part).
+    fusion: with a closed form, chosen in so many seconds."""
 
     name: str
     space: SearchSpace
@@ -46,6 +68,8 @@ class Contender:
     tuned: Tuned | None = None
     once: bool = False
     epochs: int = 0
+    fusion: Fusion | None = None
+    fusion_seconds: float = 0.0
 
     @property
     def choices(self) -> dict[str, str]:
@@ -58,7 +82,8 @@ class Trained:
     """One training's outcome: lists (N_users, top) for all users, epochs, valid score (0 where there is no
     valid part to look at), seconds.
 
-    A closed form also tells its settings, the seconds of their choice, and a note.
+    A closed form also tells its settings, the seconds of their choice, and a note. alone: the lists of a
+    fused model by its network alone.
     """
 
     lists: Tensor
@@ -70,6 +95,7 @@ class Trained:
     settings: dict[str, Any] | None = None
     tuning_seconds: float = 0.0
     note: str = ""
+    alone: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +106,7 @@ class Bench:
     run: TrainConfig
     derive: DeriveConfig
     device: torch.device
+    _scores: dict[str, Score] = field(default_factory=dict, repr=False)
     _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
 
     def graph(self, space: SearchSpace, parts: tuple[str, ...]) -> Graph:
@@ -95,9 +122,9 @@ class Bench:
     def train(
         self, space: SearchSpace, recipe: Recipe, seed: int, watch: Watch | None = None
     ) -> tuple[Recommender, Fit]:
-        """Train on train, stop by valid."""
-        graph = self.graph(space, ("train",))
-        return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch)
+        """Train on train and alpha, stop by valid."""
+        graph = self.graph(space, LEARNT)
+        return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch, parts=LEARNT)
 
     def refit(self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int) -> Recommender:
         """Train anew on train + alpha + valid for the chosen number of epochs."""
@@ -113,23 +140,43 @@ class Bench:
         """Train, choose the epochs (unless they are fixed), refit where asked for, and list items for every
         user."""
         start = time.perf_counter()
-        users = torch.arange(self.data.n_users)
-        epochs, score = contender.epochs, 0.0
+        epochs, valid = contender.epochs, 0.0
         parts: tuple[str, ...] = KNOWN
         try:
             if not contender.epochs:
                 model, result = self.train(contender.space, contender.recipe, seed)
-                epochs, score, parts = result.best_epoch, result.best_score, ("train",)
+                epochs, valid, parts = result.best_epoch, result.best_score, LEARNT
             if contender.epochs or self.derive.refit:
                 model, parts = self.refit(contender.space, contender.recipe, seed, epochs), KNOWN
             with torch.no_grad():
                 vectors = model(self.graph(contender.space, parts))
-            memory, item_norm = self.run.eval.memory_mib, contender.recipe.item_norm
-            lists = ranked(model, vectors, users, self.data, KNOWN, self.depth, memory, item_norm)
+            score, alone = score_of(model, vectors, contender.recipe.item_norm), None
+            if contender.fusion is not None:
+                alone = self.lists(score)
+                score = self.fused(score, contender.fusion, parts)
+            lists = self.lists(score)
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
-        return Trained(lists, epochs, score, time.perf_counter() - start, model)
+        return Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone)
+
+    def lists(self, score: Score) -> Tensor:
+        """The best items of every user, known ones left out, (N_users, depth) int64."""
+        users, seen = torch.arange(self.data.n_users), self.data.user_items(KNOWN)
+        return top_items(score, users, seen, self.depth, self.run.eval.memory_mib << 20)
+
+    def fused(self, network: Score, fusion: Fusion, parts: Sequence[str]) -> Score:
+        """The network's score with a closed form fitted to `parts`."""
+        return fused(network, self.closed_score(fusion.name, fusion.settings, parts), fusion.share)
+
+    def closed_score(self, name: str, settings: Mapping[str, Any], parts: Sequence[str]) -> Score:
+        """The closed form `name`, fitted to `parts` at the first call with these settings."""
+        key = repr((name, sorted(settings.items()), tuple(parts)))
+        if key not in self._scores:
+            self._scores.clear()  # a fit may be large
+            pairs = self.data.pairs(parts)
+            self._scores[key] = BASELINES[name](pairs, self.data.n_users, self.data.n_items, **settings)
+        return self._scores[key]
 
     def closed_form(
         self, name: str, given: dict[str, Any] | None, journal: Path, log: logging.Logger
@@ -140,15 +187,12 @@ class Bench:
         seed = self.derive.seeds[0]
         chosen = choose_settings(name, self.run, self.data, budget, journal, seed, log, given)
         start = time.perf_counter()
-        known = self.data.pairs(KNOWN if self.derive.refit else ["train"])
-        users, seen = torch.arange(self.data.n_users), self.data.user_items(KNOWN)
+        parts = KNOWN if self.derive.refit else LEARNT
         tuned = f"tuned: {chosen.trials} trials" if chosen.trials else ""
         note = "; ".join(filter(None, [BASELINES[name].note(self.data.n_items), tuned]))
-        outcome = Trained(torch.full((len(users), self.depth), -1), 0, chosen.score, 0.0, note=note)
+        outcome = Trained(torch.full((self.data.n_users, self.depth), -1), 0, chosen.score, 0.0, note=note)
         try:
-            score = BASELINES[name](known, self.data.n_users, self.data.n_items, **chosen.values)
-            lists = top_items(score, users, seen, self.depth, self.run.eval.memory_mib << 20)
-            outcome = replace(outcome, lists=lists)
+            outcome = replace(outcome, lists=self.lists(self.closed_score(name, chosen.values, parts)))
         except FloatingPointError as error:
             outcome = replace(outcome, failure=str(error))
         seconds = time.perf_counter() - start
@@ -161,36 +205,50 @@ class Bench:
 
 
 def tuned(
-    bench: Bench, name: str, space: SearchSpace, journal: Path, seed: int, log: logging.Logger
+    bench: Bench,
+    name: str,
+    designs: Sequence[SearchSpace],
+    journal: Path,
+    seed: int,
+    log: logging.Logger,
+    like: Recipe | None = None,
 ) -> Contender:
-    """A contender with its own tuned recipe; the derived model's numbers are refined with it."""
+    """A contender with its own tuned recipe; of several designs, the best with it.
+
+    Numbers of REFINED models are tuned too. Tried first are the run's recipe, and `like`, of another model,
+    with every design.
+    """
     settings = TuningSettings(**arguments(bench.derive.tuning))
     check_space(settings.space, settings.sampler)
     if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
         raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
     recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)
-    settings = settings.of(space.scalars() if name in REFINED else (), recipe.loss)
+    scalars = [scalar for space in designs for scalar in space.scalars()] if name in REFINED else []
+    settings = settings.of(scalars, recipe.loss, len(designs))
     if settings.trials == 0:
-        return Contender(name, space, recipe, "the run's recipe, untuned")
-    study = f"{name}-{space.fingerprint()}-{settings.sampler}-{_conditions(bench, recipe, settings, seed)}"
+        return Contender(name, designs[0], recipe, "the run's recipe, untuned")
+    prints = "-".join(space.fingerprint() for space in designs)
+    first = [Point(recipe), *(Point(like or recipe, k) for k in range(len(designs)))]
+    study = f"{name}-{prints}-{settings.sampler}-{_conditions(bench, first, settings, seed)}"
     with bar(f"tuning {name}", total=settings.trials) as progress:
 
-        def objective(candidate: Recipe, shifts: Shifts, watch: Watch) -> Fit:
-            fitted = bench.train(space.shifted(shifts), candidate, seed, watch)[1]
+        def objective(point: Point, watch: Watch) -> Fit:
+            design = designs[point.design].shifted(point.shifts)
+            fitted = bench.train(design, point.recipe, seed, watch)[1]
             progress.advance()
             return fitted
 
-        best = tune(objective, recipe, settings, study, journal, seed)
-    trials = best.finished + best.pruned
-    values = {key: getattr(best.recipe, key, best.shifts.get(key)) for key in settings.space}
+        best = tune(objective, first, settings, study, journal, seed)
+    trials, (chosen, design, shifts) = best.finished + best.pruned, best.point
+    values = {key: getattr(chosen, key, shifts.get(key, design)) for key in settings.space}
     log.info(
         "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
     )
     note = f"tuned: {trials} {settings.sampler} trials"
-    return Contender(name, space.shifted(best.shifts), best.recipe, note, best)
+    return Contender(name, designs[design].shifted(shifts), chosen, note, best)
 
 
-def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: int) -> str:
+def _conditions(bench: Bench, first: Sequence[Point], settings: TuningSettings, seed: int) -> str:
     """A digest of all that a trial's score depends on beside the design: trials of other conditions do not
     count."""
     run = bench.run
@@ -202,7 +260,7 @@ def _conditions(bench: Bench, recipe: Recipe, settings: TuningSettings, seed: in
         run.eval.users,
         run.model,
         run.graph,
-        recipe,
+        first,
         settings.space,
         seed,
     ]

@@ -13,9 +13,10 @@ import torch
 from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.choices import choose
-from supernet.pipeline.contenders import DERIVED, Bench, Contender, Trained
+from supernet.pipeline.contenders import DERIVED, NETWORK, Bench, Contender, Fusion, Trained
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
+from supernet.pipeline.fusion import choose_fusion
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes
@@ -55,6 +56,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     kept = Kept(
         folder, [origin(run), run.model, run.eval, run.graph, config.protocol, config.refit, config.top]
     )
+    if taken is None and config.protocol == "strict" and config.fuse:
+        contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
     yardstick = Yardstick.of(data, run.eval.ks)
@@ -72,6 +75,20 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     warn(verdict, log)
     kept.drop()
     return folder
+
+
+def with_fusion(
+    bench: Bench, contender: Contender, kept: Kept, journal: Path, log: logging.Logger
+) -> Contender:
+    """The contender with the fusion that the valid part asks for, and with derive.epochs_once its epochs."""
+    what = [_design(contender), contender.recipe, bench.derive.fuse, bench.derive.tuning, bench.derive.seeds]
+    made = kept.get("fusion", what, lambda: choose_fusion(bench, contender, journal, log))
+    fusion = Fusion(**made.settings) if made.settings else None
+    note = f"{contender.note}; fused with {fusion.name}, share {fusion.share}" if fusion else contender.note
+    once = bench.derive.epochs_once and bench.derive.refit and not contender.epochs
+    epochs = made.epochs if once else contender.epochs
+    seconds = made.seconds  # the closed forms' own tuning is part of it
+    return replace(contender, fusion=fusion, fusion_seconds=seconds, note=note, epochs=epochs)
 
 
 def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
@@ -98,8 +115,7 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
 
 
 def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Trained:
-    design = [contender.space.fingerprint(), contender.space.layers, contender.space.relations]
-    what = [design, contender.recipe, contender.epochs, seed]
+    what = [_design(contender), contender.recipe, contender.epochs, contender.fusion, seed]
     first = contender.name == DERIVED and seed == bench.derive.seeds[0]
 
     def make() -> Trained:
@@ -142,7 +158,15 @@ def open_test(
     if drawn:
         several = [Result.of(name, by_name[name], outcomes[name], yardstick) for name in drawn]
         rows.append(Result.mean(f"random (mean of {len(drawn)})", several))
+    if outcomes[DERIVED][0].alone is not None:
+        network = replace(by_name[DERIVED], fusion=None, fusion_seconds=0.0, note="without its fusion")
+        alone = [replace(t, lists=t.alone) for t in outcomes[DERIVED] if t.alone is not None]
+        rows.append(Result.of(NETWORK, network, alone, yardstick))
     return rows
+
+
+def _design(contender: Contender) -> list[object]:
+    return [contender.space.fingerprint(), contender.space.layers, contender.space.relations]
 
 
 def _save_model(trained: Trained, folder: Path) -> None:

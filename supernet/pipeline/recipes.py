@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from supernet.config import TrainConfig, published_names
+from supernet.pipeline.contenders import Fusion
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
 
-VERSION = 2
+VERSION = 3
 """Of metrics.json."""
 
 
 @dataclass(frozen=True)
 class Taken:
     """The recipe of one model, the epochs its trainings chose (their mean, rounded, over the seeds), and its
-    design, whose numbers were tuned with the recipe."""
+    design, whose numbers were tuned with the recipe; its fusion with a closed form, if any."""
 
     recipe: Recipe
     epochs: int
     choices: Mapping[str, str]
+    fusion: Fusion | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Recipes:
         recipe = _recipe(model["recipe"], where)
         if recipe.loss != self.loss and name not in published_names():
             raise InputError(f"{where}: the recipe's loss is {recipe.loss}, this run's {self.loss}")
-        return Taken(recipe, _epochs(model, where), _choices(model, where))
+        return Taken(recipe, _epochs(model, where), _choices(model, where), _fusion(model, where))
 
     def settings(self, name: str) -> dict[str, Any]:
         """The settings of the closed form `name`. Errors: InputError where it is missing."""
@@ -131,6 +133,15 @@ def _choices(model: Mapping[str, Any], where: str) -> dict[str, str]:
     if not isinstance(choices, dict) or not all(isinstance(name, str) for name in choices.values()):
         raise InputError(f"{where}: choices are {choices!r}; a design is slot → candidate")
     return choices
+
+
+def _fusion(model: Mapping[str, Any], where: str) -> Fusion | None:
+    found = model.get("fusion")
+    if found is None:
+        return None
+    if not isinstance(found, dict) or found.keys() != {item.name for item in fields(Fusion)}:
+        raise InputError(f"{where}: fusion is {found!r}; it has a name, a share and settings")
+    return Fusion(**found)
 
 
 def _epochs(model: Mapping[str, Any], where: str) -> int:

@@ -31,6 +31,7 @@ class Result:
     recipe: dict[str, Any] | None
     epochs: list[int]
     choices: dict[str, str] | None = None
+    fusion: dict[str, Any] | None = None
     beyond: Values = field(default_factory=dict)
     cohorts: Values = field(default_factory=dict)
     seeded: bool = True
@@ -48,11 +49,14 @@ class Result:
             name=name,
             metrics=_by_metric([m.per_user.means() for m in measured]),
             per_user=tuple(m.per_user for m in measured),
-            seconds=sum(t.seconds for t in trained) / len(trained) + tuning,
+            seconds=sum(t.seconds for t in trained) / len(trained)
+            + tuning
+            + (contender.fusion_seconds if contender else 0.0),
             note=f"{note}; {failures[0]}" if failures else note,
             recipe=trained[0].settings if contender is None else asdict(contender.recipe),
             epochs=[t.epochs for t in trained],
             choices=None if contender is None else contender.choices,
+            fusion=None if contender is None or contender.fusion is None else asdict(contender.fusion),
             beyond=_by_metric([m.beyond for m in measured]),
             cohorts=_by_metric([m.cohorts for m in measured]),
             seeded=contender is not None,
@@ -83,7 +87,7 @@ class Result:
     def report(self) -> dict[str, Any]:
         """As JSON: values of every seed, and of `metrics` the sample sd over them (None of one seed)."""
         sd = {m: statistics.stdev(v) if len(v) > 1 else None for m, v in self.metrics.items()}
-        kept = ("metrics", "beyond", "cohorts", "seconds", "note", "recipe", "epochs", "choices")
+        kept = ("metrics", "beyond", "cohorts", "seconds", "note", "recipe", "epochs", "choices", "fusion")
         return {key: getattr(self, key) for key in kept} | {"sd": sd}
 
 

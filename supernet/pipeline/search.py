@@ -37,6 +37,9 @@ from supernet.space import Genotype
 PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
 """Fixed spaces that `rescored` judges too, where they are points of the space searched."""
 
+RUNNERS_UP = 9
+"""At most so many designs are kept beside the chosen one."""
+
 
 def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
     """Search an architecture; return the run folder.
@@ -70,8 +73,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
         mixture = _watched(search, config, data, folder, board, log)
         start = time.perf_counter()
-        choices = _select(search, config, data.without("test"), mixture, log)
-        genotype = _genotype(search, config, choices, mixture, time.perf_counter() - start)
+        designs = _select(search, config, data.without("test"), mixture, log)
+        genotype = _genotype(search, config, designs, mixture, time.perf_counter() - start)
         genotype.save(folder / GENOTYPE)
         _close_board(board, search, config, genotype, folder)
     log.info(
@@ -108,8 +111,8 @@ def _watched(
 
 def _select(
     search: Search, config: TrainConfig, data: Dataset, mixture: dict[str, Tensor], log: logging.Logger
-) -> dict[str, str]:
-    """Choose one design from the mixture; a rule may train designs for a few epochs to judge them."""
+) -> list[dict[str, str]]:
+    """Designs from the mixture, the best first; a rule may train designs for a few epochs to judge them."""
     space, device = search.model.space, next(search.model.parameters()).device
     short = replace(search.recipe, epochs=1, validate_every=1)
     rounds = 2 if config.search.select == "rescored" else 0
@@ -181,12 +184,16 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
 
 
 def _genotype(
-    search: Search, config: TrainConfig, choices: dict[str, str], mixture: dict[str, Tensor], selecting: float
+    search: Search,
+    config: TrainConfig,
+    designs: list[dict[str, str]],
+    mixture: dict[str, Tensor],
+    selecting: float,
 ) -> Genotype:
     last, space = search.history[-1], search.model.space
     names = space.candidates()
-    return Genotype(
-        choices=choices,
+    genotype = Genotype(
+        choices=designs[0],
         layers=space.layers,
         tie_sides=space.tie_sides,
         relations=space.relations,
@@ -200,3 +207,7 @@ def _genotype(
         mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
         seed=config.seed,
     )
+    others: dict[str, dict[str, str]] = {}
+    for choices in designs:  # of those that compute the same, the best
+        others.setdefault(replace(genotype, choices=choices).hash, choices)
+    return replace(genotype, runners_up=tuple(others.values())[1 : 1 + RUNNERS_UP])

@@ -25,6 +25,11 @@ from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
 
 FILTERS = ("min_rating", "min_user", "min_item")
+LEARNT = ("train", "alpha")
+"""Parts that models are trained on once the search is over: the alpha part has done its work."""
+
+KNOWN = (*LEARNT, "valid")
+"""All but the test part."""
 
 
 def load_data(config: TrainConfig, published: bool = False) -> Dataset:
@@ -90,7 +95,7 @@ def score_validator(config: TrainConfig, data: Dataset) -> Callable[[Score], flo
 def validator(
     config: TrainConfig, data: Dataset, model: Recommender, item_norm: float
 ) -> Callable[[Vectors, Weights | None], float]:
-    """As `score_validator`, of a model's vectors. item_norm: of the recipe, see `ranked`."""
+    """As `score_validator`, of a model's vectors. item_norm: of the recipe, see `score_of`."""
     validate = score_validator(config, data)
     return lambda vectors, weights: validate(score_of(model, vectors, item_norm, weights))
 
@@ -105,8 +110,10 @@ def train_model(
     device: torch.device,
     watch: Watch | None = None,
     steps: int | None = None,
+    parts: Sequence[str] = ("train",),
 ) -> tuple[Recommender, Fit]:
-    """Train a fixed space anew on the train part, stopped by the valid part; the model has its best weights.
+    """Train a fixed space anew on `parts`, whose graph is given, stopped by the valid part; the model has its
+    best weights.
 
     steps: batches of an epoch; None is a full pass.
     """
@@ -114,7 +121,7 @@ def train_model(
     validate = validator(config, data, model, recipe.item_norm)
     local = data.to(device)
     generator = torch.Generator().manual_seed(seed)
-    pairs, seen = local.parts["train"], local.user_items(["train"])
+    pairs, seen = local.pairs(parts), local.user_items(parts)
     return model, fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch, steps)
 
 
@@ -131,21 +138,6 @@ def score_of(
         return cast(Tensor, model.score(vectors.user[chunk.to(vectors.user.device)], items, p)).cpu()
 
     return score
-
-
-def ranked(
-    model: Recommender,
-    vectors: Vectors,
-    users: Tensor,
-    data: Dataset,
-    seen_parts: Sequence[str],
-    k: int,
-    memory_mib: int,
-    item_norm: float = 1.0,
-) -> Tensor:
-    """The top-k items of `users` by the model's score, items of `seen_parts` left out; (U, k) int64."""
-    seen = data.user_items(seen_parts)
-    return top_items(score_of(model, vectors, item_norm), users, seen, k, memory_mib << 20)
 
 
 def scaled_items(model: Recommender, items: Tensor, item_norm: float) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supernet.evaluation.significance import Comparison, average_seeds, compare, holm
-from supernet.pipeline.contenders import DERIVED
+from supernet.pipeline.contenders import DERIVED, NETWORK
 from supernet.pipeline.results import Result
 
 LEVEL = 0.05
@@ -95,7 +95,7 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero.
     """
     averaged = {r.name: average_seeds(r.per_user) for r in results}
-    others = [r.name for r in results if r.name != DERIVED]
+    others = [r.name for r in results if r.name not in (DERIVED, NETWORK)]
     if not others:
         return Verdict({}, {}, {}, True, False, [], "There is no other model to compare with.")
     found = {name: compare(averaged[DERIVED], averaged[name], metric) for name in others}
@@ -107,7 +107,7 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     significant = not ahead and corrected[best] < LEVEL and found[best].low > 0
     sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten])
     derived = next(r for r in results if r.name == DERIVED)
-    seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name != DERIVED}
+    seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name in others}
     return Verdict(found, corrected, seeds, not ahead, significant, beaten, sentence)
 
 

@@ -13,7 +13,7 @@ from supernet.data.dataset import Dataset, UserItems
 from supernet.evaluation.beyond import Catalogue, beyond
 from supernet.evaluation.cohorts import Cohort, by_item_cohort, by_user_cohort, item_cohorts, user_cohorts
 from supernet.evaluation.metrics import PerUser, evaluate
-from supernet.pipeline.contenders import KNOWN
+from supernet.pipeline.stages import KNOWN
 
 
 @dataclass(frozen=True)

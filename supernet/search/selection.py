@@ -1,4 +1,4 @@
-"""Selection rules: mixture → one candidate for every slot."""
+"""Selection rules: mixture → designs, one candidate for every slot, the best first."""
 
 from __future__ import annotations
 
@@ -32,14 +32,18 @@ class Trials(NamedTuple):
     steps: int
 
 
-Selection = Callable[[SearchSpace, Mixture, Trials], Choices]
+Selection = Callable[[SearchSpace, Mixture, Trials], list[Choices]]
 SELECTIONS: Registry[Selection] = Registry("selection rule")
 
 
 @SELECTIONS.register("argmax")
-def argmax(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
+def argmax(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choices]:
     """The candidate of the largest weight; of equal ones, the first named. Fixed slots keep their one
     candidate."""
+    return [_largest(space, mixture)]
+
+
+def _largest(space: SearchSpace, mixture: Mixture) -> Choices:
     return {
         slot: names[int(mixture[slot].argmax())] if slot in mixture else names[0]
         for slot, names in space.candidates().items()
@@ -47,17 +51,17 @@ def argmax(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
 
 
 @SELECTIONS.register("rescored")
-def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
-    """The best on the valid part of a pool of designs, by short trainings of the designs themselves.
+def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choices]:
+    """A pool of designs by their scores on the valid part, after short trainings of the designs themselves.
 
     Round 1 trains argmax, the known designs and designs drawn half from the mixture, half from all
     candidates, every other one alike in all layers and on both sides. Round 2 trains the best third of them,
     each with two neighbours (one open slot drawn anew, or one kind of slot everywhere), three times as long;
-    the best of these is chosen. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of
+    these are returned. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of
     collapse); a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
-    pool = _distinct([argmax(space, mixture, trials), *trials.known])
+    pool = _distinct([_largest(space, mixture), *trials.known])
     fresh = itertools.cycle([even_design, draw])
     pool = _filled(pool, trials.pool, lambda: next(fresh)(space, _flatter(mixture), trials.generator))
     pool = _ordered(pool, trials, trials.steps)[: max(1, -(-len(pool) // 3))]
@@ -68,7 +72,7 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> Choices:
         return make(space, mixture, parent, trials.generator)
 
     pool = _filled(pool, 3 * len(pool), near)
-    return _ordered(pool, trials, 3 * trials.steps)[0]
+    return _ordered(pool, trials, 3 * trials.steps)
 
 
 def neighbour(space: SearchSpace, mixture: Mixture, design: Choices, generator: torch.Generator) -> Choices:

@@ -14,9 +14,16 @@ from supernet.runtime import InputError, write_json
 from supernet.space.slots import slot_kind, slot_relation
 from supernet.space.space import SearchSpace, digest
 
-VERSION = 1
+VERSION = 2
 
-_TYPES = {"choices": dict, "layers": int, "tie_sides": bool, "relations": list, "seed": int}
+_TYPES = {
+    "choices": dict,
+    "layers": int,
+    "tie_sides": bool,
+    "relations": list,
+    "seed": int,
+    "runners_up": list,
+}
 
 
 @dataclass(frozen=True)
@@ -25,8 +32,8 @@ class Genotype:
 
     choices: slot → candidate. layers, tie_sides, relations: the frame of the space. space: fingerprint of the
     space searched. metrics: what the search measured at the end (of the supernet, not of the derived model).
-    mixture: slot → candidate → final weight, for those that were open. seed: of the search. parent: hash of
-    the genotype it started from, if any.
+    mixture: slot → candidate → final weight, for those that were open. seed: of the search. runners_up: the
+    choices of the designs that came next, best first. parent: hash of the genotype it started from, if any.
     """
 
     choices: Mapping[str, str]
@@ -37,6 +44,7 @@ class Genotype:
     metrics: Mapping[str, float]
     mixture: Mapping[str, Mapping[str, float]]
     seed: int
+    runners_up: tuple[Mapping[str, str], ...] = ()
     parent: str | None = None
     version: int = VERSION
 
@@ -47,14 +55,21 @@ class Genotype:
 
     def to_space(self) -> SearchSpace:
         """The space with this one design in it."""
+        return self.designs()[0]
+
+    def designs(self) -> list[SearchSpace]:
+        """Spaces of one design each: this one, then the runners-up."""
+        return [self._space(choices) for choices in (self.choices, *self.runners_up)]
+
+    def _space(self, choices: Mapping[str, str]) -> SearchSpace:
         values: dict[str, Any] = {}
-        for slot, name in self.choices.items():
+        for slot, name in choices.items():
             values.setdefault(slot_kind(slot), (name,))
         return SearchSpace(
             layers=self.layers,
             tie_sides=self.tie_sides,
             relations=self.relations,
-            slots={slot: (name,) for slot, name in self.choices.items()},
+            slots={slot: (name,) for slot, name in choices.items()},
             **values,
         )
 
@@ -63,7 +78,7 @@ class Genotype:
         own."""
         if dict(choices) == dict(self.choices):
             return self
-        return replace(self, choices=dict(choices), parent=self.hash)
+        return replace(self, choices=dict(choices), runners_up=(), parent=self.hash)
 
     def canonical(self) -> dict[str, str]:
         """Both sides written out; choices that cannot matter are set to one value.
@@ -126,14 +141,22 @@ def _parse(cls: type[Genotype], path: Path, raw: Any) -> Genotype:  # noqa: ANN4
             raise InputError(f"{path}: field {name!r} is {raw[name]!r}; it must be a {kind.__name__}")
     values = {key: value for key, value in raw.items() if key != "hash"}
     try:
-        genotype = cls(**values | {"relations": tuple(raw["relations"])})
-        slots = genotype.to_space().candidates()
-    except (InputError, TypeError, KeyError, AttributeError) as error:
+        genotype = cls(**values | {key: tuple(raw[key]) for key in ("relations", "runners_up")})
+        _check_designs(genotype, path)
+    except (TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{path}: field 'choices': {error}") from None
-    missing = slots.keys() - genotype.choices.keys()
-    if missing:
-        raise InputError(f"{path}: field 'choices' lacks slot {sorted(missing)[0]!r}")
     return genotype
+
+
+def _check_designs(genotype: Genotype, path: Path) -> None:
+    for field, choices in [("choices", genotype.choices), *(("runners_up", c) for c in genotype.runners_up)]:
+        try:
+            slots = genotype._space(choices).candidates()
+        except (InputError, TypeError, KeyError, AttributeError) as error:
+            raise InputError(f"{path}: field {field!r}: {error}") from None
+        missing = slots.keys() - choices.keys()
+        if missing:
+            raise InputError(f"{path}: field {field!r} lacks slot {sorted(missing)[0]!r}")
 
 
 def _untied(choices: Mapping[str, str], layers: int, relations: tuple[str, ...]) -> dict[str, str]:

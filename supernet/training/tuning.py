@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
@@ -19,8 +19,20 @@ from supernet.training.recipe import Recipe
 Shifts = Mapping[str, float]
 """What is added to numbers of the design, as "sym.left" → −0.05 (`SearchSpace.shifted`)."""
 
-Objective = Callable[[Recipe, Shifts, Watch], Fit]
-"""Train a shifted design with a recipe; call the watcher after every epoch and stop when it says so."""
+DESIGN = "design"
+"""Key of a tuning space that is the number of a design."""
+
+
+class Point(NamedTuple):
+    """What a trial trains: a recipe, one of several designs by its number, what is added to its numbers."""
+
+    recipe: Recipe
+    design: int = 0
+    shifts: Shifts = {}  # noqa: RUF012  never changed
+
+
+Objective = Callable[[Point, Watch], Fit]
+"""Train a point; call the watcher after every epoch and stop when it says so."""
 
 OF_SOFTMAX = ("temperature", "correction")
 """Fields that other losses than SHARED do not read."""
@@ -31,7 +43,8 @@ class TuningSettings:
     """As supernet.config.TuningConfig: sampler, budget in trials and seconds, pruning, start-up trials,
     space.
 
-    Keys of the space are fields of the recipe; those with a dot are shifts of the design's numbers.
+    Keys of the space are fields of the recipe; those with a dot are shifts of a design's numbers, and
+    `design` is its number.
     """
 
     sampler: str
@@ -41,20 +54,21 @@ class TuningSettings:
     startup: int
     space: Mapping[str, Mapping[str, Any]]
 
-    def of(self, scalars: Sequence[str], loss: str = "softmax") -> TuningSettings:
-        """The settings for a design that has these numbers alone, and for its loss."""
+    def of(self, scalars: Sequence[str], loss: str = "softmax", designs: int = 1) -> TuningSettings:
+        """The settings for so many designs that have these numbers alone, and for their loss."""
         other = () if loss in SHARED else OF_SOFTMAX
         kept = {key: spec for key, spec in self.space.items() if "." not in key or key in scalars}
-        return replace(self, space={key: spec for key, spec in kept.items() if key not in other})
+        kept = {key: spec for key, spec in kept.items() if key not in other}
+        choice = {DESIGN: {"choices": list(range(designs))}} if designs > 1 else {}
+        return replace(self, space=kept | choice)
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best recipe and shifts, their validation score, the number of finished and pruned trials, and the
-    seconds spent."""
+    """The best point, its validation score, the number of finished and pruned trials, and the seconds
+    spent."""
 
-    recipe: Recipe
-    shifts: Shifts
+    point: Point
     score: float
     finished: int
     pruned: int
@@ -62,28 +76,34 @@ class Tuned:
 
 
 def tune(
-    objective: Objective, recipe: Recipe, settings: TuningSettings, name: str, journal: Path, seed: int
+    objective: Objective,
+    first: Sequence[Point],
+    settings: TuningSettings,
+    name: str,
+    journal: Path,
+    seed: int,
 ) -> Tuned:
-    """The best of `settings.trials` recipes by validation score; `recipe` itself, with the design as it is,
-    is the first one tried.
+    """The best of `settings.trials` points by validation score; those of `first` are tried first, as far as
+    the space can hold them. What the space leaves open is as in the first of them.
 
     Trials already in `journal` under `name` count, so that a killed tuning goes on. A grid is walked in full,
     whatever the number of trials. Ties go to the earlier trial.
     """
     study, done = open_study(name, journal, lambda drawn: _sampler(settings, seed + drawn), _pruner(settings))
-    if not done and settings.sampler != "grid":
-        study.enqueue_trial(_values(recipe, settings.space))
+    base = first[0].recipe
 
     def run(trial: optuna.Trial) -> float:
-        return _trial(trial, objective, recipe, settings.space)
+        return _trial(trial, objective, base, settings.space)
 
     left = _size(settings) - done
-    if settings.sampler == "grid":
-        for values in _missing(study, settings):
-            study.enqueue_trial(values)
+    wanted = _missing(study, settings)
+    if settings.sampler != "grid":
+        wanted = _untried(study, [_values(point, settings.space) for point in first])
+    for values in wanted:
+        study.enqueue_trial(values)
     if left > 0:
         study.optimize(run, n_trials=left, timeout=settings.seconds, catch=(FloatingPointError,))
-    return _best(study, recipe)
+    return _best(study, base)
 
 
 def open_study(
@@ -116,23 +136,23 @@ def _trial(
     trial: optuna.Trial, objective: Objective, recipe: Recipe, space: Mapping[str, Mapping[str, Any]]
 ) -> float:
     drawn = {key: suggest(trial, key, spec) for key, spec in space.items()}
-    candidate, shifts = _parted(recipe, drawn)
 
     def watch(epoch: Epoch) -> bool:
         if epoch.score is not None:
             trial.report(epoch.best, epoch.epoch)
         return trial.should_prune()
 
-    result = objective(candidate, shifts, watch)
+    result = objective(_point(recipe, drawn), watch)
     if trial.should_prune():
         raise optuna.TrialPruned
     trial.set_user_attr("best_epoch", result.best_epoch)
     return result.best_score
 
 
-def _parted(recipe: Recipe, values: Mapping[str, Any]) -> tuple[Recipe, Shifts]:
+def _point(recipe: Recipe, values: Mapping[str, Any]) -> Point:
     shifts = {key: float(value) for key, value in values.items() if "." in key}
-    return replace(recipe, **{key: value for key, value in values.items() if key not in shifts}), shifts
+    fields = {key: value for key, value in values.items() if key not in shifts and key != DESIGN}
+    return Point(replace(recipe, **fields), int(values.get(DESIGN, 0)), shifts)
 
 
 def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -142,11 +162,13 @@ def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # n
     return trial.suggest_float(key, float(spec["low"]), float(spec["high"]), log=bool(spec.get("log", False)))
 
 
-def _values(recipe: Recipe, space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The recipe's own values, where the space can hold them."""
+def _values(point: Point, space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The point's own values, where the space can hold them."""
     values = {}
     for key, spec in space.items():
-        value = 0.0 if "." in key else getattr(recipe, key)
+        value = point.design if key == DESIGN else point.shifts.get(key, 0.0)
+        if key != DESIGN and "." not in key:
+            value = getattr(point.recipe, key)
         if "choices" in spec:
             if value in spec["choices"]:
                 values[key] = value
@@ -181,11 +203,23 @@ def _size(settings: TuningSettings) -> int:
     return size
 
 
+def _untried(study: optuna.Study, points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the points that no trial has tried or is to try; of equal ones, the first."""
+    state = optuna.trial.TrialState
+    trials = study.get_trials(deepcopy=False, states=(state.WAITING, state.COMPLETE, state.PRUNED))
+    known = [t.system_attrs.get("fixed_params", t.params) for t in trials]
+    left: list[dict[str, Any]] = []
+    for point in points:
+        if point not in known and point not in left:
+            left.append(point)
+    return left
+
+
 def _missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, Any]]:
     """The points of the grid that no ended trial has tried; none at the start, when the sampler knows
     them."""
     trials = study.get_trials(deepcopy=False)
-    if not trials:
+    if not trials or settings.sampler != "grid":
         return []
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     tried = [t.params for t in trials if t.state in ended]
@@ -214,4 +248,4 @@ def _best(study: optuna.Study, recipe: Recipe) -> Tuned:
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
     seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
     pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in trials)
-    return Tuned(*_parted(recipe, best.params), float(best.value or 0.0), len(complete), pruned, seconds)
+    return Tuned(_point(recipe, best.params), float(best.value or 0.0), len(complete), pruned, seconds)

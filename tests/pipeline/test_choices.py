@@ -12,15 +12,16 @@ import pytest
 from supernet.config import conf_folder, load_space, register_schemas, typed, validate_derive
 from supernet.pipeline import choices
 from supernet.pipeline.choices import choose
-from supernet.pipeline.contenders import Contender
+from supernet.pipeline.contenders import Contender, Fusion
 from supernet.pipeline.protocol import check_run
 from supernet.pipeline.recipes import VERSION, origin, read_recipes
 from supernet.pipeline.stages import recipe_of, space_of
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
-from supernet.training.tuning import Tuned, TuningSettings
+from supernet.training.tuning import Point, Tuned, TuningSettings
 
-GENOTYPE = SimpleNamespace(seed=0, hash="abc", to_space=lambda: space_of(load_space("mf")))
+DESIGNS = [space_of(load_space(name)) for name in ("mf", "lightgcn_pp", "ngcf", "gcn")]
+GENOTYPE = SimpleNamespace(seed=0, hash="abc", designs=lambda: DESIGNS)
 
 
 def compose(name, *overrides):
@@ -39,16 +40,27 @@ def derive(*overrides):
     return config
 
 
+class Asked(list):
+    """Names; how many designs each had, and the lr of the recipe it was told."""
+
+    def __init__(self):
+        super().__init__()
+        self.designs, self.like = {}, {}
+
+
 @pytest.fixture
 def fake_tuning(monkeypatch):
-    """Tuning that finds another lr for each model, in the order asked for."""
-    asked = []
+    """Tuning that finds another lr for each model, in the order asked for, and the last design. Those after
+    LightGCN are told its recipe."""
+    asked = Asked()
 
-    def tuned(bench, name, space, journal, seed, log):
-        assert isinstance(space, SearchSpace)
+    def tuned(bench, name, designs, journal, seed, log, like):
+        assert all(isinstance(space, SearchSpace) for space in designs)
         asked.append(name)
+        asked.designs[name] = len(designs)
+        asked.like[name] = None if like is None else like.lr
         recipe = replace(recipe_of(bench.run), lr=len(asked) / 1000)
-        return Contender(name, space, recipe, "tuned", Tuned(recipe, {}, 0.5, 3, 0, 1.0))
+        return Contender(name, designs[-1], recipe, "tuned", Tuned(Point(recipe), 0.5, 3, 0, 1.0))
 
     monkeypatch.setattr(choices, "tuned", tuned)
     return asked
@@ -64,8 +76,11 @@ def chosen(*overrides, taken=None, config=None):
 
 def test_by_default_derived_and_lightgcn_are_tuned_and_the_others_take_lightgcns(fake_tuning):
     found = chosen()
-    assert fake_tuning == ["derived", "lightgcn"]
-    assert found["derived"].recipe.lr == 0.001
+    assert fake_tuning == ["lightgcn", "derived"]
+    assert fake_tuning.like == {"lightgcn": None, "derived": 0.001}
+    assert fake_tuning.designs == {"lightgcn": 1, "derived": 3}
+    assert found["derived"].recipe.lr == 0.002
+    assert found["derived"].space == DESIGNS[2]
     for name in ("mf", "ngcf", "random 1", "random 2"):
         assert found[name].recipe == found["lightgcn"].recipe != found["derived"].recipe
         assert found[name].note.startswith("lightgcn's recipe")
@@ -73,7 +88,7 @@ def test_by_default_derived_and_lightgcn_are_tuned_and_the_others_take_lightgcns
 
 def test_every_model_can_have_its_own_tuning(fake_tuning):
     found = chosen("tune=[all]")
-    assert fake_tuning == ["derived", "mf", "lightgcn", "ngcf", "random 1", "random 2"]
+    assert fake_tuning == ["lightgcn", "derived", "mf", "ngcf", "random 1", "random 2"]
     assert len({contender.recipe.lr for contender in found.values()}) == 6
     assert {contender.note for contender in found.values()} == {"tuned", "tuned, first seed alone"}
 
@@ -103,7 +118,7 @@ def metrics(config, **changes):
     models = {"pop": {"recipe": {"weight": 2}, "epochs": [0], "choices": None}}
     for place, name in enumerate(("derived", "mf", "lightgcn", "ngcf"), 1):
         recipe = asdict(replace(recipe_of(config), lr=place / 1000))
-        space = GENOTYPE.to_space() if name == "derived" else space_of(load_space(name))
+        space = DESIGNS[0] if name == "derived" else space_of(load_space(name))
         design = {slot: names[0] for slot, names in space.candidates().items()}
         models[name] = {"recipe": recipe, "epochs": [place, place + 2], "choices": design}
     raw = {"version": VERSION, "protocol": {"name": "strict"}, "run": origin(config), "genotype": "abc"}
@@ -136,6 +151,20 @@ def test_numbers_tuned_with_the_recipe_are_taken_over(tmp_path):
     taken = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
     with pytest.raises(InputError, match="lightgcn is another design there"):
         chosen("tuning.trials=0", "recipes=x", taken=taken)
+
+
+def test_the_derived_model_is_the_design_that_the_other_run_chose(tmp_path):
+    raw = metrics(run())
+    raw["models"]["derived"]["choices"] = {s: names[0] for s, names in DESIGNS[2].candidates().items()}
+    raw["models"]["derived"]["fusion"] = {"name": "ease", "share": 0.2, "settings": {"l2": 300.0}}
+    path = tmp_path / "metrics.json"
+    found = chosen("tuning.trials=0", "recipes=x", taken=read_recipes(written(path, raw), run(), "abc"))
+    assert found["derived"].choices == raw["models"]["derived"]["choices"]
+    assert found["derived"].fusion == Fusion("ease", 0.2, {"l2": 300.0})
+    assert found["lightgcn"].fusion is None
+    raw["models"]["derived"]["fusion"] = {"name": "ease"}
+    with pytest.raises(InputError, match=r"derived: fusion is \{'name': 'ease'\}"):
+        chosen("tuning.trials=0", "recipes=x", taken=read_recipes(written(path, raw), run(), "abc"))
 
 
 def test_settings_of_closed_forms_are_taken_over(tmp_path):

@@ -12,7 +12,7 @@ from supernet.pipeline.stages import load_data
 
 from .conftest import command
 
-SMALL = ["tuning.trials=3", "runtime.threads=1", "random_genotypes=2", "seeds=[0,1]", "top=20",
+SMALL = ["tuning.trials=3", "runtime.threads=1", "random_genotypes=2", "seeds=[0,1]", "top=20", "fuse=[]",
          "baselines=[pop,item_knn,mf,lightgcn,ngcf]"]  # fmt: skip
 
 

@@ -42,15 +42,17 @@ def chosen(**kinds):
 @pytest.mark.parametrize("seed", range(5))
 def test_a_file_gives_back_the_genotype(tmp_path, seed):
     space = replace(TIED, tie_sides=seed % 2 == 0)
-    made = replace(
-        genotype(space, **space.sample(torch.Generator().manual_seed(seed))), parent="0123456789ab"
-    )
+    generator = torch.Generator().manual_seed(seed)
+    made = replace(genotype(space, **space.sample(generator)), parent="0123456789ab")
+    made = replace(made, runners_up=tuple(space.sample(generator) for _ in range(seed)))
     made.save(tmp_path / "genotype.json")
     loaded = Genotype.load(tmp_path / "genotype.json")
     assert loaded == made
     assert loaded.hash == made.hash
     assert {slot: names[0] for slot, names in loaded.to_space().candidates().items()} == made.choices
     assert loaded.to_space().size() == 1
+    designs = [{slot: names[0] for slot, names in design.candidates().items()} for design in loaded.designs()]
+    assert designs == [made.choices, *made.runners_up]
 
 
 FIELDS = [
@@ -62,6 +64,7 @@ FIELDS = [
     "metrics",
     "mixture",
     "seed",
+    "runners_up",
     "parent",
     "hash",
 ]
@@ -88,8 +91,8 @@ def test_a_missing_field_is_named(tmp_path, name):
     ("edit", "message"),
     [
         (lambda raw: raw.update(extra=1), "unknown field 'extra'"),
-        (lambda raw: raw.pop("version"), "field 'version' is None; this release reads version 1"),
-        (lambda raw: raw.update(version=2), "field 'version' is 2; this release reads version 1"),
+        (lambda raw: raw.pop("version"), "field 'version' is None; this release reads version 2"),
+        (lambda raw: raw.update(version=1), "field 'version' is 1; this release reads version 2"),
         (lambda raw: raw["choices"].update(readout="lst"), "field 'choices': .*unknown candidate 'lst'"),
         (lambda raw: raw["choices"].update(layer9="gcn"), "field 'choices'.*layer9"),
         (lambda raw: raw["choices"].update({"layer9/convolve": "gcn"}), "field 'choices': .*layer9/convolve"),
@@ -107,6 +110,10 @@ def test_a_missing_field_is_named(tmp_path, name):
         (lambda raw: raw.update(seed="seven"), "field 'seed'"),
         (lambda raw: raw.update(choices=["sym"]), "field 'choices'"),
         (lambda raw: raw["choices"].update(readout=["last"]), "field 'choices'"),
+        (lambda raw: raw.update(runners_up={}), "field 'runners_up' is {}; it must be a list"),
+        (lambda raw: raw.update(runners_up=["sym"]), "field 'runners_up'"),
+        (lambda raw: raw.update(runners_up=[{"readout": "last"}]), "field 'runners_up'"),
+        (lambda raw: raw.update(runners_up=[raw["choices"] | {"readout": "x"}]), "field 'runners_up': .*'x'"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_file_and_field(tmp_path, edit, message):

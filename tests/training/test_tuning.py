@@ -1,13 +1,14 @@
 """Tuning proper: which values are tried first, what is passed on, what a space may hold."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from supernet.runtime import InputError
 from supernet.training.fit import Epoch, Fit
 from supernet.training.recipe import Recipe
-from supernet.training.tuning import TuningSettings, tune
+from supernet.training.tuning import Point, TuningSettings, tune
 from supernet.training.tuning_space import check_space
 
 SPACE = {"temperature": {"low": 0.1, "high": 0.5}, "sym.left": {"low": -0.1, "high": 0.1}}
@@ -27,9 +28,10 @@ def tried():
 def objective(tried):
     """Best at temperature .3 and a shift of −.04."""
 
-    def train(recipe, shifts, watch):
+    def train(point, watch):
+        recipe, _, shifts = point
         score = 1.0 - abs(recipe.temperature - 0.3) - abs(shifts.get("sym.left", 0.0) + 0.04)
-        tried.append((recipe, dict(shifts)))
+        tried.append(point)
         watch(Epoch(1, 0.0, score, score, 0.0))
         return Fit(1, score, 1, 0.0, ())
 
@@ -38,27 +40,71 @@ def objective(tried):
 
 def test_the_first_trial_is_the_recipe_and_the_design_as_they_are(objective, tried, tmp_path):
     recipe = Recipe(temperature=0.2)
-    tune(objective, recipe, settings(), "derived", tmp_path / "journal", seed=0)
+    tune(objective, [Point(recipe)], settings(), "derived", tmp_path / "journal", seed=0)
     assert len(tried) == 6
-    assert tried[0] == (recipe, {"sym.left": 0.0})
+    assert tried[0] == (recipe, 0, {"sym.left": 0.0})
 
 
 def test_the_best_shifts_come_back_beside_the_recipe(objective, tried, tmp_path):
-    best = tune(objective, Recipe(), settings(trials=12), "derived", tmp_path / "journal", seed=0)
-    scores = [1.0 - abs(r.temperature - 0.3) - abs(s["sym.left"] + 0.04) for r, s in tried]
-    recipe, shifts = tried[scores.index(max(scores))]
-    assert (best.recipe, best.shifts, best.score) == (recipe, shifts, max(scores))
-    assert best.recipe.temperature != Recipe().temperature
+    best = tune(objective, [Point(Recipe())], settings(trials=12), "derived", tmp_path / "journal", seed=0)
+    scores = [1.0 - abs(r.temperature - 0.3) - abs(s["sym.left"] + 0.04) for r, _, s in tried]
+    recipe, _, shifts = tried[scores.index(max(scores))]
+    assert (best.point, best.score) == ((recipe, 0, shifts), max(scores))
+    assert recipe.temperature != Recipe().temperature
     assert shifts["sym.left"] != 0.0
 
 
 def test_a_grid_walks_shifts_too(objective, tried, tmp_path):
     space = {"temperature": {"choices": [0.2, 0.3]}, "sym.left": {"choices": [-0.05, 0.0, 0.05]}}
-    tune(objective, Recipe(), settings(sampler="grid", space=space), "derived", tmp_path / "journal", seed=0)
+    tune(
+        objective,
+        [Point(Recipe())],
+        settings(sampler="grid", space=space),
+        "derived",
+        tmp_path / "journal",
+        seed=0,
+    )
     assert len(tried) == 6
-    assert {(r.temperature, s["sym.left"]) for r, s in tried} == {
+    assert {(r.temperature, s["sym.left"]) for r, _, s in tried} == {
         (t, s) for t in (0.2, 0.3) for s in (-0.05, 0.0, 0.05)
     }
+
+
+def test_points_named_first_are_tried_in_order_and_once(objective, tried, tmp_path):
+    first = [
+        Point(Recipe(temperature=0.2)),
+        Point(Recipe(temperature=0.4), 1),
+        Point(Recipe(temperature=0.4), 1),
+    ]
+    space = settings().of(("sym.left",), designs=3)
+    best = tune(objective, first, replace(space, trials=2), "derived", tmp_path / "journal", seed=0)
+    assert [(p.recipe.temperature, p.design) for p in tried] == [(0.2, 0), (0.4, 1)]
+    assert best.point.recipe.temperature == pytest.approx(0.2)
+    tune(objective, first, replace(space, trials=9), "derived", tmp_path / "journal", seed=0)
+    assert len(tried) == 9, "those of the first call count, and the first points are not tried again"
+    assert {p.design for p in tried} == {0, 1, 2}
+    assert all(p[::2] not in [q[::2] for q in tried[:2]] for p in tried[2:])
+
+
+def test_a_killed_first_trial_is_tried_again(objective, tried, tmp_path):
+    def killed(point, watch):
+        raise KeyboardInterrupt
+
+    first = [Point(Recipe(temperature=0.2)), Point(Recipe(temperature=0.4))]
+    with pytest.raises(KeyboardInterrupt):
+        tune(killed, first, settings(), "derived", tmp_path / "journal", seed=0)
+    tune(objective, first, settings(), "derived", tmp_path / "journal", seed=0)
+    assert sorted(p.recipe.temperature for p in tried[:2]) == [0.2, 0.4]
+    assert len(tried) == 6
+
+
+def test_several_designs_are_a_key_of_the_space():
+    assert settings().of(("sym.left",), designs=2).space == {
+        "temperature": SPACE["temperature"],
+        "sym.left": SPACE["sym.left"],
+        "design": {"choices": [0, 1]},
+    }
+    assert settings().of(("sym.left",), "bpr", 1).space == {"sym.left": SPACE["sym.left"]}
 
 
 def test_a_design_is_asked_for_the_numbers_it_has():

@@ -13,7 +13,7 @@ from supernet.evaluation.closed_forms import table
 from supernet.evaluation.closed_forms.table import baseline, gram, matrix
 from supernet.evaluation.ranking import Score
 
-EXACT = 5_000
+EXACT = 1_000
 """Most items for which every other item may get a weight; above, it is the nearest `candidates` (fsSLIM)."""
 
 # The descent ends with a sweep that changes no weight by _TOLERANCE; items outside the candidates are wanted
