@@ -1,8 +1,10 @@
-"""The tables of benchmarks/results/quality.jsonl, one a data set and protocol; of each the latest run."""
+"""The tables of quality.jsonl (one a data set and protocol, of each the latest run), closed_forms.jsonl and
+reproduction.jsonl in benchmarks/results."""
 
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 
 from supernet.pipeline.protocol import PROTOCOLS
@@ -85,3 +87,44 @@ def closed_form_line(row: dict) -> str:
     cells = [data, name, f"{row['recall']:.4f}", f"{row['value']:.4f}", f"{row['fit_seconds']:.0f}"]
     cells += [f"{row['rank_seconds']:.0f}", f"{row['peak_gib']:.2f}", row["note"]]
     return "| " + " | ".join(cells) + " |"
+
+
+def reproduction_tables(path: Path) -> list[str]:
+    """The rows of benchmarks/reproduction.py, and their curves; none where there is no file."""
+    if not path.is_file():
+        return []
+    groups: dict[tuple[str, int, str], dict[int, dict]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        groups.setdefault((row["name"], row["epochs"], row["commit"]), {})[row["seed"]] = row
+    head = [
+        "",
+        "## Reproduction, paper protocol",
+        "",
+        f"{PROTOCOLS['paper']}. LightGCN for a number of epochs fixed beforehand, "
+        "`python benchmarks/reproduction.py --data FOLDER --recipe softmax|bpr`; the curve is read, not "
+        "chosen from. ± is the sample standard deviation over seeds.",
+        "",
+        "| data | recipe | layers | seeds | epochs | Recall@20 | NDCG@20 | seconds a seed |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    curves = []
+    for (name, epochs, _), seeds in groups.items():
+        _, data, recipe = name.split("/")
+        rows = list(seeds.values())
+        means = [mean_and_sd([row[key] for row in rows]) for key in ("recall", "value")]
+        seconds = f"{statistics.fmean(row['seconds'] for row in rows):,.0f}"
+        cells = [data, recipe, rows[0]["layers"], len(rows), epochs, *means, seconds]
+        head.append("| " + " | ".join(map(str, cells)) + " |")
+        points = (
+            f"{p['epoch']} {p['recall']:.4f}/{p['ndcg']:.4f} ({p['seconds']:,.0f} s)"
+            for p in rows[0]["curve"]
+        )
+        curves += ["", f"{data}, {recipe}, seed {rows[0]['seed']}, epoch Recall/NDCG: {', '.join(points)}."]
+    return head + curves
+
+
+def mean_and_sd(values: list[float]) -> str:
+    """.1234 ± .0005."""
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.4f}{spread}"

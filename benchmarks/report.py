@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
-from benchmarks.quality_tables import closed_form_tables, quality_tables
+from benchmarks.quality_tables import closed_form_tables, quality_tables, reproduction_tables
 
 RUNS = (
     ("ops.py", "--repeats", "5"),
@@ -103,6 +103,7 @@ def tables(rows: list[dict]) -> str:
         parts.append(f"| {name} | {number(row['value'])} | {spread(row)} | {row['unit']} |")
     results = ROOT / "benchmarks" / "results"
     parts += quality_tables(results / "quality.jsonl") + closed_form_tables(results / "closed_forms.jsonl")
+    parts += reproduction_tables(results / "reproduction.jsonl")
     return "\n".join(parts) + "\n"
 
 

@@ -73,9 +73,24 @@ def test_quality_tells_every_model_and_the_verdict(tmp_path):
     assert chosen == taken
 
 
+def test_a_reproduction_shows_its_curve_and_chooses_nothing_from_it(folder):
+    (row,) = run(
+        "reproduction.py", "--data", str(folder), "--recipe", "bpr", "--epochs", "5", "--every", "2",
+        "--seeds", "3", "--dim", "8",
+    )  # fmt: skip
+    assert [point["epoch"] for point in row["curve"]] == [2, 4, 5]
+    assert (row["seed"], row["layers"], row["recipe"]["loss"]) == (3, 3, "bpr")
+    assert row["value"] == row["curve"][-1]["ndcg"]
+    assert row["seconds"] == row["curve"][-1]["seconds"] > row["curve"][0]["seconds"] > 0
+
+
 @pytest.mark.parametrize(
     ("script", "name"),
-    [("evaluate.py", "ranking_over_limit"), ("closed_forms.py", "closed_forms/{folder}/gf_cf")],
+    [
+        ("evaluate.py", "ranking_over_limit"),
+        ("closed_forms.py", "closed_forms/{folder}/gf_cf"),
+        ("reproduction.py", "reproduction/{folder}/lightgcn_softmax"),
+    ],
 )
 def test_rows_are_complete(script, name, folder):
     rows = run(script, "--data", str(folder), "--quick")
