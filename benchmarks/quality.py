@@ -124,7 +124,6 @@ def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> list[str
     usual = [
         f"baselines=[{','.join(baselines)}]",
         f"seeds=[{chosen['seeds']}]",
-        "fuse=[ease,cheby_cf]",
         *more,
     ]
     return run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])

@@ -179,7 +179,7 @@ class DeriveConfig:
     )  # pop, item_knn, user_knn, ease, slim, gf_cf, cheby_cf, and names of fixed spaces in conf/space
     designs: int = 3  # of the best that the search judged; the derived model's tuning chooses among them
     fuse: list[str] = field(
-        default_factory=lambda: ["ease", "gf_cf"]
+        default_factory=lambda: ["ease", "cheby_cf"]
     )  # closed forms one of which may be added to the derived model's score, where the valid part says so
     random_genotypes: int = 3  # designs drawn from the same space
     top: int = 20  # items recommended to each user
