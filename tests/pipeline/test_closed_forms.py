@@ -53,11 +53,11 @@ def choose(run, data, journal, **budget):
     return choose_settings("planted", run, data, replace(BUDGET, **budget), journal, 0, LOG)
 
 
-def test_the_best_on_valid_is_chosen_and_fits_see_train_alone(planted, run, data, tmp_path):
+def test_the_best_on_valid_is_chosen_and_fits_see_train_and_alpha_alone(planted, run, data, tmp_path):
     chosen = choose(run, data, tmp_path / "journal", trials=15)
     assert chosen.values == {"strength": 4}
     assert chosen.score == pytest.approx(1.0)
-    train = data.pairs(["train"])
+    train = data.pairs(["train", "alpha"])
     assert all(torch.equal(seen.items, train.items) for seen, _ in planted)
     assert all(torch.equal(seen.users, train.users) for seen, _ in planted)
 

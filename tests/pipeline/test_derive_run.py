@@ -107,7 +107,11 @@ def test_a_tuning_that_was_killed_goes_on(derived, finished, tmp_path):
     result = command("derive.py", f"run={folder}", *few, "tuning.trials=3")
     assert result.returncode == 0, result.stderr
     for study in _studies(folder / "tuning.journal"):
-        tried = [tuple(trial.params.values()) for trial in study.trials if trial.state.name != "FAIL"]
+        tried = [
+            tuple(trial.params.values())
+            for trial in study.trials
+            if trial.state.is_finished() and trial.state.name != "FAIL"
+        ]
         assert len(set(tried)) == 3
         states = [trial.state.name for trial in study.trials]
         assert states.count("COMPLETE") + states.count("PRUNED") == 3
