@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from supernet.pipeline.contenders import DERIVED, Bench, Contender, tuned
 from supernet.pipeline.recipes import Recipes
 from supernet.pipeline.stages import recipe_of, space_of
 from supernet.runtime import InputError
+from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace
 
 LEADERS = ("lightgcn", DERIVED)
@@ -32,7 +34,7 @@ def choose(
     if taken is None:
         found = _tuned(bench, spaces, drawn, designs[: bench.derive.designs], journal, log)
     else:
-        found = _taken(spaces, drawn, taken, designs)
+        found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
     if bench.derive.protocol == "paper":
         return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
     return [replace(contender, epochs=0) for contender in found]
@@ -63,7 +65,8 @@ def _tuned(
     log: logging.Logger,
 ) -> list[Contender]:
     """The models that derive.tune names with a recipe of their own, equally many trials each, LightGCN first:
-    the others try its recipe too. Those that are not named have LightGCN's.
+    the others try its recipe too. Those that are not named have LightGCN's. Where one of them is a design of
+    the space that was searched and ranks better on valid than the derived model, it is the derived model.
 
     designs: among which the derived model's tuning chooses.
     """
@@ -76,6 +79,8 @@ def _tuned(
         first = found[LEADERS[0]].recipe if LEADERS[0] in found and name not in published_names() else None
         several = designs if name == DERIVED else [own[name]]
         found[name] = tuned(bench, name, several, journal, seed, log, first)
+    if DERIVED in found:
+        found[DERIVED] = _best_known(found, space_of(bench.run.space), log)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():
         if name in published_names() and name not in found:
@@ -87,17 +92,40 @@ def _tuned(
     return [*(found[name] for name in spaces), *(_once(found[name]) for name in drawn)]
 
 
+def _best_known(found: Mapping[str, Contender], searched: SearchSpace, log: logging.Logger) -> Contender:
+    """The tuned contender with the best valid score among the derived one and those that are designs of
+    `searched`, as the derived one; its tuning took the seconds of all of these."""
+    rivals: dict[str, Mapping[str, str]] = {}
+    for name, contender in found.items():
+        same = contender.choices.keys() == searched.candidates().keys()
+        choices = contender.choices if same else in_slots(searched, contender.space)
+        if name != DERIVED and contender.space.layers == searched.layers and searched.holds(choices):
+            rivals[name] = choices
+    tuned = {name: one for name in (DERIVED, *rivals) if (one := found[name].tuned) is not None}
+    if not tuned:
+        return found[DERIVED]
+    best = max(tuned, key=lambda name: tuned[name].score)
+    chosen = found[best]
+    if best != DERIVED:
+        log.info("derived: %s ranks best on valid, and is a design of the space: it is taken", best)
+        note = f"{best}'s design and recipe, best on valid; {chosen.note}"
+        chosen = replace(chosen, name=DERIVED, space=searched.fixed(rivals[best]), note=note)
+    seconds = sum(one.seconds for one in tuned.values())
+    return replace(chosen, tuned=replace(tuned[best], seconds=seconds))
+
+
 def _taken(
     spaces: dict[str, SearchSpace],
     drawn: dict[str, SearchSpace],
     taken: Recipes,
     designs: list[SearchSpace],
+    searched: SearchSpace,
 ) -> list[Contender]:
     """Every model with its recipe and epochs of the other run; random designs with LightGCN's."""
     found = []
     for name, space in spaces.items():
         other = taken.of(name)
-        design = _design(designs if name == DERIVED else [space], taken, name)
+        design = _design(designs if name == DERIVED else [space], searched, taken, name)
         found.append(
             Contender(name, design, other.recipe, taken.note, epochs=other.epochs, fusion=other.fusion)
         )
@@ -106,14 +134,16 @@ def _taken(
     return found + [_once(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()]
 
 
-def _design(designs: list[SearchSpace], taken: Recipes, name: str) -> SearchSpace:
-    """That of the designs which the other run chose, with the numbers that it chose. Errors: InputError for
-    another design."""
+def _design(designs: list[SearchSpace], searched: SearchSpace, taken: Recipes, name: str) -> SearchSpace:
+    """That of the designs which the other run chose, with the numbers that it chose; of the derived model any
+    design of the space `searched`. Errors: InputError for another design."""
     choices = taken.of(name).choices
     other = {slot: plain_name(choice) for slot, choice in choices.items()}
     for space in designs:
         if {slot: plain_name(names[0]) for slot, names in space.candidates().items()} == other:
             return space.fixed(choices)
+    if name == DERIVED and searched.holds(choices):
+        return searched.fixed(choices)
     raise InputError(f"{taken.path}: {name} is another design there; derive the other run anew")
 
 

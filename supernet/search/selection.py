@@ -151,10 +151,15 @@ def known_designs(space: SearchSpace, others: Sequence[SearchSpace]) -> list[Cho
     relation that they do not have is `none` in them."""
     found = []
     for other in others:
-        design = {slot: _in_kind(other, slot) for slot in space.candidates()}
+        design = in_slots(space, other)
         if all(design[slot] in names for slot, names in space.candidates().items()):
             found.append(design)
     return found
+
+
+def in_slots(space: SearchSpace, other: SearchSpace) -> Choices:
+    """The candidates of `other`, one a kind, in the slots of `space`, whether it has them or not."""
+    return {slot: _in_kind(other, slot) for slot in space.candidates()}
 
 
 def _in_kind(other: SearchSpace, slot: str) -> str:

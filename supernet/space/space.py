@@ -110,6 +110,13 @@ class SearchSpace:
             **values,
         )
 
+    def holds(self, choices: Mapping[str, str]) -> bool:
+        """Whether this is one of the designs, numbers aside."""
+        slots = self.candidates()
+        return choices.keys() == slots.keys() and all(
+            plain_name(choices[slot]) in {plain_name(name) for name in names} for slot, names in slots.items()
+        )
+
     def scalars(self) -> tuple[str, ...]:
         """The numbers of the chosen candidates that tuning may refine, as "sym.left"; whole ones are left
         out."""

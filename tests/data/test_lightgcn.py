@@ -29,7 +29,7 @@ def named(data):
     return list(zip(data.user_ids[data.users], data.item_ids[data.items], strict=True))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(train=LINES, test=LINES, newline=st.sampled_from(["\n", "\r\n", " \n", "\n\n"]))
 def test_matches_a_plain_loop(tmp_path, train, test, newline):
     written = [newline.join(" ".join(map(str, [u, *items])) for u, items in part) for part in (train, test)]

@@ -46,7 +46,7 @@ def searched(seed, **options):
     data, graph, model = prepare(seed, tuple(APART), **options)
     search = Search(model, graph, data, RECIPE, SETTINGS, torch.Generator().manual_seed(seed))
     mixture = search.run(lambda *_: 0.0)
-    chosen = SELECTIONS["argmax"](model.space, mixture, None)[SLOT]
+    chosen = SELECTIONS["argmax"](model.space, mixture, None)[0][SLOT]
     return chosen, dict(zip(APART, mixture[SLOT].tolist(), strict=True))
 
 

@@ -105,7 +105,7 @@ def test_times_are_numbers_or_iso(tmp_path, first, second, seconds):
     assert read_table(path=path, time="time").times.tolist() == seconds
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(rows=st.lists(st.tuples(IDS, IDS, st.integers(0, 5), st.integers(-(10**12), 10**12)), min_size=1))
 def test_round_trip_of_any_ids(tmp_path, rows):
     data = read_table(path=write(tmp_path / "x.csv", rows), rating="rating", time="time")

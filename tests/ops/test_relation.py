@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.backend import Backend
@@ -61,7 +61,6 @@ def test_degrees_are_the_sums_of_the_dense_matrix(relation, dense, dtype):
     torch.testing.assert_close(relation.source_degree(dtype), dense.sum(0))
 
 
-@settings(deadline=None)
 @given(relations())
 def test_permutation_carries_each_edge_to_its_transpose(relation):
     value = torch.arange(relation.n_edges)
@@ -73,7 +72,6 @@ def test_permutation_carries_each_edge_to_its_transpose(relation):
     assert torch.equal(to_dense(twin), to_dense(relation).t())
 
 
-@settings(deadline=None)
 @given(relations())
 def test_columns_rise_within_a_row(relation):
     for r in (relation, relation.T):

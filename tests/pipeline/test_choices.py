@@ -45,7 +45,7 @@ class Asked(list):
 
     def __init__(self):
         super().__init__()
-        self.designs, self.like = {}, {}
+        self.designs, self.like, self.scores = {}, {}, {}
 
 
 @pytest.fixture
@@ -60,7 +60,8 @@ def fake_tuning(monkeypatch):
         asked.designs[name] = len(designs)
         asked.like[name] = None if like is None else like.lr
         recipe = replace(recipe_of(bench.run), lr=len(asked) / 1000)
-        return Contender(name, designs[-1], recipe, "tuned", Tuned(Point(recipe), 0.5, 3, 0, 1.0))
+        score = asked.scores.get(name, 0.5)
+        return Contender(name, designs[-1], recipe, "tuned", Tuned(Point(recipe), score, 3, 0, 1.0))
 
     monkeypatch.setattr(choices, "tuned", tuned)
     return asked
@@ -91,6 +92,21 @@ def test_every_model_can_have_its_own_tuning(fake_tuning):
     assert fake_tuning == ["lightgcn", "derived", "mf", "ngcf", "random 1", "random 2"]
     assert len({contender.recipe.lr for contender in found.values()}) == 6
     assert {contender.note for contender in found.values()} == {"tuned", "tuned, first seed alone"}
+
+
+def test_a_design_of_the_space_that_ranks_better_on_valid_is_the_derived_model(fake_tuning):
+    fake_tuning.scores |= {"lightgcn": 0.6, "ngcf": 0.9}
+    config = run("space.tie_sides=true", "space.convolve=[skip,light]")  # has LightGCN, and not NGCF
+    found = chosen("tune=[derived,lightgcn,ngcf]", config=config)
+    assert found["derived"].choices == found["lightgcn"].choices
+    assert found["derived"].recipe == found["lightgcn"].recipe
+    assert found["derived"].note == "lightgcn's design and recipe, best on valid; tuned"
+    assert found["derived"].tuned.seconds == 2.0, "of both tunings"
+    fake_tuning.scores["derived"] = 0.7
+    assert chosen("tune=[derived,lightgcn,ngcf]", config=config)["derived"].note == "tuned"
+    fake_tuning.scores.pop("derived")
+    without = run("space.tie_sides=true", "space.convolve=[skip,gcn]")
+    assert chosen("tune=[derived,lightgcn,ngcf]", config=without)["derived"].note == "tuned"
 
 
 def test_without_lightgcns_tuning_the_derived_models_recipe_is_taken(fake_tuning):

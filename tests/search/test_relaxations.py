@@ -82,7 +82,7 @@ def test_argmax_chooses_the_largest_the_first_of_equals_and_what_is_fixed():
         "layer1/interactions/aggregate": torch.tensor([0.2, 0.5, 0.3]),
         "layer1/convolve": torch.tensor([0.5, 0.5]),
     }
-    assert SELECTIONS["argmax"](space, mixture, None) == {
+    assert SELECTIONS["argmax"](space, mixture, None)[0] == {
         "features/user": "id",
         "features/item": "id",
         "layer1/interactions/aggregate": "mean",
