@@ -33,8 +33,8 @@ K = 20
 IN_BATCH = {"negatives": 0, "in_batch": True, "correction": 0.25, "batch_size": 2048}
 OTHER = "other"
 SOFTMAX = {
-    "gowalla": (1, Recipe(lr=0.002, temperature=0.12, item_norm=0.5, **IN_BATCH)),
-    "yelp2018": (1, Recipe(lr=0.002, temperature=0.12, item_norm=0.5, **IN_BATCH)),
+    "gowalla": (1, Recipe(lr=0.0005, temperature=0.12, item_norm=0.5, **IN_BATCH)),
+    "yelp2018": (1, Recipe(lr=0.0005, temperature=0.12, item_norm=0.5, **IN_BATCH)),
     OTHER: (2, Recipe(temperature=0.15, **IN_BATCH)),
 }
 """Layers and recipe by data set."""
