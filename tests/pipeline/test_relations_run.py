@@ -38,6 +38,7 @@ def test_one_key_adds_the_relation_to_search_and_derivation(small, tmp_path):
     few = [
         "tuning.trials=0",
         "seeds=[0]",
+        "fuse=[]",
         "random_genotypes=0",
         "baselines=[lightgcn]",
         "runtime.threads=1",
