@@ -39,7 +39,7 @@ SOFTMAX = {
 }
 """Layers and recipe by data set."""
 
-EPOCHS = {"softmax": 30, "bpr": 20}
+EPOCHS = {"softmax": 60, "bpr": 20}
 SHOWN = ("loss", "temperature", "correction", "item_norm", "lr", "l2", "batch_size", "negatives", "in_batch")
 
 
