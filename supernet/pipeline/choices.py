@@ -12,9 +12,11 @@ import torch
 from ops.registry import plain_name
 from supernet.config import load_published, load_space, published_names
 from supernet.evaluation.baselines import BASELINES
-from supernet.pipeline.contenders import DERIVED, Bench, Contender, tuned
+from supernet.pipeline.bench import Bench
+from supernet.pipeline.contenders import DERIVED, Contender
 from supernet.pipeline.recipes import Recipes
 from supernet.pipeline.stages import recipe_of, space_of
+from supernet.pipeline.tuned import tuned
 from supernet.runtime import InputError
 from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace

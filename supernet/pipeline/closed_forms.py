@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.stages import LEARNT, score_validator
 from supernet.report.progress import bar
-from supernet.training.tuning import TuningSettings, open_study, suggest
+from supernet.training.study import TuningSettings, open_study, suggest
 
 
 @dataclass(frozen=True)

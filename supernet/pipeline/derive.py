@@ -12,8 +12,9 @@ import torch
 
 from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.evaluation.baselines import BASELINES
+from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose
-from supernet.pipeline.contenders import DERIVED, NETWORK, Bench, Contender, Fusion, Trained
+from supernet.pipeline.contenders import DERIVED, NETWORK, Contender, Fusion, Trained
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from supernet.config import arguments
+from supernet.pipeline.bench import Bench
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.contenders import Bench, Contender, Fusion, Trained
+from supernet.pipeline.contenders import Contender, Fusion, Trained
 from supernet.pipeline.stages import LEARNT, score_of, score_validator
-from supernet.training.tuning import TuningSettings
+from supernet.training.study import TuningSettings
 
 SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 """What the closed form's share is chosen from, beside 0."""

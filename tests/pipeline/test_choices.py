@@ -18,7 +18,8 @@ from supernet.pipeline.recipes import VERSION, origin, read_recipes
 from supernet.pipeline.stages import recipe_of, space_of
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
-from supernet.training.tuning import Point, Tuned, TuningSettings
+from supernet.training.study import TuningSettings
+from supernet.training.tuning import Point, Tuned
 
 DESIGNS = [space_of(load_space(name)) for name in ("mf", "lightgcn_pp", "ngcf", "gcn")]
 GENOTYPE = SimpleNamespace(seed=0, hash="abc", designs=lambda: DESIGNS)

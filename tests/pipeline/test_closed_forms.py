@@ -11,10 +11,10 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from supernet.config import DeriveConfig, TrainConfig, load_train_config
 from supernet.config.schemas import TuningConfig
 from supernet.evaluation.baselines import BASELINES, Baseline
+from supernet.pipeline.bench import Bench
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.contenders import Bench
 from supernet.pipeline.stages import load_data
-from supernet.training.tuning import TuningSettings
+from supernet.training.study import TuningSettings
 
 BUDGET = TuningSettings(sampler="tpe", trials=4, seconds=None, pruning=True, startup=2, space={})
 LOG = logging.getLogger("test")

@@ -12,7 +12,8 @@ import torch
 from supernet.config import conf_folder, load_space, register_schemas, typed
 from supernet.evaluation.fusion import fused
 from supernet.pipeline import fusion
-from supernet.pipeline.contenders import Bench, Contender, Fusion
+from supernet.pipeline.bench import Bench
+from supernet.pipeline.contenders import Contender, Fusion
 from supernet.pipeline.fusion import SHARES, choose_fusion
 from supernet.pipeline.stages import LEARNT, load_data, recipe_of, score_of, score_validator, space_of
 

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed, validate_derive
 from supernet.pipeline import run_derive, run_search
-from supernet.pipeline.contenders import Bench
+from supernet.pipeline.bench import Bench
 from supernet.pipeline.protocol import PROTOCOLS
 from supernet.pipeline.stages import load_data
 

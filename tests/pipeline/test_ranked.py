@@ -13,8 +13,10 @@ from supernet.data.dataset import UserItems
 from supernet.evaluation.ranking import top_items
 from supernet.model.recommender import Vectors
 from supernet.pipeline import stages
-from supernet.pipeline.contenders import Bench, Contender, tuned
+from supernet.pipeline.bench import Bench
+from supernet.pipeline.contenders import Contender
 from supernet.pipeline.stages import scaled_items, score_of
+from supernet.pipeline.tuned import tuned
 from supernet.runtime import InputError
 
 USERS, ITEMS = 5, 7

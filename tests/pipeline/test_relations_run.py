@@ -8,8 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from supernet.config import DeriveConfig, GraphConfig, TrainConfig
 from supernet.data.dataset import Dataset, Pairs
-from supernet.pipeline import contenders
-from supernet.pipeline.contenders import Bench
+from supernet.pipeline import bench as benches
+from supernet.pipeline.bench import Bench
 from supernet.space import Genotype, SearchSpace
 
 from .conftest import command
@@ -65,11 +65,11 @@ def bench():
 
 
 def test_a_graph_is_built_once_for_its_parts_and_relations(bench, monkeypatch):
-    built, real = [], contenders.graph_of
-    monkeypatch.setattr(contenders, "graph_of", lambda *args: built.append(args[1]) or real(*args))
+    built, real = [], benches.graph_of
+    monkeypatch.setattr(benches, "graph_of", lambda *args: built.append(args[1]) or real(*args))
     spaces = [SPACE, SearchSpace(**{**vars(SPACE), "relations": BOTH})]
-    graphs = [bench.graph(space, parts) for space in spaces * 2 for parts in (("train",), contenders.KNOWN)]
-    assert built == [("train",), contenders.KNOWN] * 2
+    graphs = [bench.graph(space, parts) for space in spaces * 2 for parts in (("train",), benches.KNOWN)]
+    assert built == [("train",), benches.KNOWN] * 2
     assert graphs[:4] == graphs[4:]
     assert [graph.link("interactions", "user").relation.n_edges for graph in graphs[:4]] == [4, 6, 4, 6]
     assert [len(graph.links) for graph in graphs[:4]] == [2, 2, 3, 3]

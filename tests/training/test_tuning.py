@@ -8,7 +8,8 @@ import pytest
 from supernet.runtime import InputError
 from supernet.training.fit import Epoch, Fit
 from supernet.training.recipe import Recipe
-from supernet.training.tuning import Point, TuningSettings, tune
+from supernet.training.study import TuningSettings
+from supernet.training.tuning import Point, tune
 from supernet.training.tuning_space import check_space
 
 SPACE = {"temperature": {"low": 0.1, "high": 0.5}, "sym.left": {"low": -0.1, "high": 0.1}}

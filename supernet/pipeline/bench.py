@@ -1,0 +1,142 @@
+"""What all models that are set beside the others share: how each is trained and asked for its lists."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from supernet.config import DeriveConfig, TrainConfig, arguments
+from supernet.data.dataset import Dataset
+from supernet.data.graph import Graph
+from supernet.evaluation.baselines import BASELINES
+from supernet.evaluation.fusion import fused
+from supernet.evaluation.ranking import Score, top_items
+from supernet.model import Recommender
+from supernet.pipeline.closed_forms import choose_settings
+from supernet.pipeline.contenders import Contender, Fusion, Trained
+from supernet.pipeline.stages import (
+    KNOWN,
+    LEARNT,
+    graph_of,
+    make_model,
+    score_of,
+    train_model,
+)
+from supernet.space import SearchSpace
+from supernet.training.fit import Fit, Watch, fit
+from supernet.training.recipe import Recipe
+from supernet.training.study import TuningSettings
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all contenders share: data without its test part, configs, device, and the graphs once built."""
+
+    data: Dataset
+    run: TrainConfig
+    derive: DeriveConfig
+    device: torch.device
+    _scores: dict[str, Score] = field(default_factory=dict, repr=False)
+    _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
+
+    def graph(self, space: SearchSpace, parts: tuple[str, ...]) -> Graph:
+        """The graph of `parts` with the relations of `space`, built at the first call."""
+        key = (space.relations, parts)
+        if key not in self._graphs:
+            backend = self.derive.ops.backend
+            self._graphs[key] = graph_of(
+                self.data, parts, backend, self.device, space.relations, self.run.graph
+            )
+        return self._graphs[key]
+
+    def train(
+        self, space: SearchSpace, recipe: Recipe, seed: int, watch: Watch | None = None
+    ) -> tuple[Recommender, Fit]:
+        """Train on train and alpha, stop by valid."""
+        graph = self.graph(space, LEARNT)
+        return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch, parts=LEARNT)
+
+    def refit(self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int) -> Recommender:
+        """Train anew on train + alpha + valid for the chosen number of epochs."""
+        graph = self.graph(space, KNOWN)
+        model = make_model(space, graph, self.run.model.dim, seed, self.device)
+        local = self.data.to(self.device)
+        generator = torch.Generator().manual_seed(seed)
+        final = replace(recipe, epochs=epochs)
+        fit(model, graph, local.pairs(KNOWN), local.user_items(KNOWN), final, generator)
+        return model
+
+    def retrain(self, contender: Contender, seed: int) -> Trained:
+        """Train, choose the epochs (unless they are fixed), refit where asked for, and list items for every
+        user."""
+        start = time.perf_counter()
+        epochs, valid = contender.epochs, 0.0
+        parts: tuple[str, ...] = KNOWN
+        try:
+            if not contender.epochs:
+                model, result = self.train(contender.space, contender.recipe, seed)
+                epochs, valid, parts = result.best_epoch, result.best_score, LEARNT
+            if contender.epochs or self.derive.refit:
+                model, parts = self.refit(contender.space, contender.recipe, seed, epochs), KNOWN
+            with torch.no_grad():
+                vectors = model(self.graph(contender.space, parts))
+            score, alone = score_of(model, vectors, contender.recipe.item_norm), None
+            if contender.fusion is not None:
+                alone = self.lists(score)
+                score = self.fused(score, contender.fusion, parts)
+            lists = self.lists(score)
+        except FloatingPointError as error:
+            nothing = torch.full((self.data.n_users, self.depth), -1)
+            return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
+        return Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone)
+
+    def lists(self, score: Score) -> Tensor:
+        """The best items of every user, known ones left out, (N_users, depth) int64."""
+        users, seen = torch.arange(self.data.n_users), self.data.user_items(KNOWN)
+        return top_items(score, users, seen, self.depth, self.run.eval.memory_mib << 20)
+
+    def fused(self, network: Score, fusion: Fusion, parts: Sequence[str]) -> Score:
+        """The network's score with a closed form fitted to `parts`."""
+        return fused(network, self.closed_score(fusion.name, fusion.settings, parts), fusion.share)
+
+    def closed_score(self, name: str, settings: Mapping[str, Any], parts: Sequence[str]) -> Score:
+        """The closed form `name`, fitted to `parts` at the first call with these settings."""
+        key = repr((name, sorted(settings.items()), tuple(parts)))
+        if key not in self._scores:
+            self._scores.clear()  # a fit may be large
+            pairs = self.data.pairs(parts)
+            self._scores[key] = BASELINES[name](pairs, self.data.n_users, self.data.n_items, **settings)
+        return self._scores[key]
+
+    def closed_form(
+        self, name: str, given: dict[str, Any] | None, journal: Path, log: logging.Logger
+    ) -> Trained:
+        """Choose a baseline's settings on valid unless they are given, fit it to what the refitted models
+        know, and list items for every user."""
+        budget = TuningSettings(**arguments(self.derive.tuning))
+        seed = self.derive.seeds[0]
+        chosen = choose_settings(name, self.run, self.data, budget, journal, seed, log, given)
+        self._scores.clear()  # its fit is timed
+        start = time.perf_counter()
+        parts = KNOWN if self.derive.refit else LEARNT
+        tuned = f"tuned: {chosen.trials} trials" if chosen.trials else ""
+        note = "; ".join(filter(None, [BASELINES[name].note(self.data.n_items), tuned]))
+        outcome = Trained(torch.full((self.data.n_users, self.depth), -1), 0, chosen.score, 0.0, note=note)
+        try:
+            outcome = replace(outcome, lists=self.lists(self.closed_score(name, chosen.values, parts)))
+        except FloatingPointError as error:
+            outcome = replace(outcome, failure=str(error))
+        seconds = time.perf_counter() - start
+        return replace(outcome, seconds=seconds, settings=chosen.values, tuning_seconds=chosen.seconds)
+
+    @property
+    def depth(self) -> int:
+        """Length of the lists: what is recommended, and at least the deepest metric."""
+        return max(self.derive.top, *self.run.eval.ks)

@@ -1,0 +1,91 @@
+"""How a model comes to a recipe of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.config import arguments, load_published, published_names
+from supernet.pipeline.bench import Bench
+from supernet.pipeline.contenders import DERIVED, Contender
+from supernet.pipeline.stages import (
+    recipe_of,
+    space_of,
+)
+from supernet.report.progress import bar
+from supernet.runtime import InputError
+from supernet.space import SearchSpace
+from supernet.training.fit import Fit, Watch
+from supernet.training.recipe import Recipe
+from supernet.training.study import TuningSettings
+from supernet.training.tuning import Point, tune
+from supernet.training.tuning_space import check_space
+
+REFINED = (DERIVED, "lightgcn_pp")
+"""Models whose numbers are tuned with their recipes: the searched one, and the one published so."""
+
+
+def tuned(
+    bench: Bench,
+    name: str,
+    designs: Sequence[SearchSpace],
+    journal: Path,
+    seed: int,
+    log: logging.Logger,
+    like: Recipe | None = None,
+) -> Contender:
+    """A contender with its own tuned recipe; of several designs, the best with it.
+
+    Numbers of REFINED models are tuned too. Tried first are the run's recipe, and `like`, of another model,
+    with every design.
+    """
+    settings = TuningSettings(**arguments(bench.derive.tuning))
+    check_space(settings.space, settings.sampler)
+    if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
+        raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
+    recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)
+    scalars = [scalar for space in designs for scalar in space.scalars()] if name in REFINED else []
+    settings = settings.of(scalars, recipe.loss, len(designs))
+    if settings.trials == 0:
+        return Contender(name, designs[0], recipe, "the run's recipe, untuned")
+    prints = "-".join(space.fingerprint() for space in designs)
+    first = [Point(recipe), *(Point(like or recipe, k) for k in range(len(designs)))]
+    study = f"{name}-{prints}-{settings.sampler}-{_conditions(bench, first, settings, seed)}"
+    with bar(f"tuning {name}", total=settings.trials) as progress:
+
+        def objective(point: Point, watch: Watch) -> Fit:
+            design = designs[point.design].shifted(point.shifts)
+            fitted = bench.train(design, point.recipe, seed, watch)[1]
+            progress.advance()
+            return fitted
+
+        best = tune(objective, first, settings, study, journal, seed)
+    trials, (chosen, design, shifts) = best.finished + best.pruned, best.point
+    values = {key: getattr(chosen, key, shifts.get(key, design)) for key in settings.space}
+    log.info(
+        "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
+    )
+    note = f"tuned: {trials} {settings.sampler} trials"
+    return Contender(name, designs[design].shifted(shifts), chosen, note, best)
+
+
+def _conditions(bench: Bench, first: Sequence[Point], settings: TuningSettings, seed: int) -> str:
+    """A digest of all that a trial's score depends on beside the design: trials of other conditions do not
+    count."""
+    run = bench.run
+    what = [
+        run.data,
+        run.split,
+        run.seed,
+        run.eval.metric,
+        run.eval.users,
+        run.model,
+        run.graph,
+        first,
+        settings.space,
+        seed,
+    ]
+    what += [settings.pruning, settings.startup]
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:12]

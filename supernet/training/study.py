@@ -1,0 +1,143 @@
+"""Optuna's studies in a journal file: settings, samplers, and what is left to try after a kill."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages.journal import JournalFileBackend
+
+from supernet.training.losses import SHARED
+
+DESIGN = "design"
+"""Key of a tuning space that is the number of a design."""
+
+OF_SOFTMAX = ("temperature", "correction")
+"""Fields that other losses than SHARED do not read."""
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """As supernet.config.TuningConfig: sampler, budget in trials and seconds, pruning, start-up trials,
+    space.
+
+    Keys of the space are fields of the recipe; those with a dot are shifts of a design's numbers, and
+    `design` is its number.
+    """
+
+    sampler: str
+    trials: int
+    seconds: float | None
+    pruning: bool
+    startup: int
+    space: Mapping[str, Mapping[str, Any]]
+
+    def of(self, scalars: Sequence[str], loss: str = "softmax", designs: int = 1) -> TuningSettings:
+        """The settings for so many designs that have these numbers alone, and for their loss."""
+        other = () if loss in SHARED else OF_SOFTMAX
+        kept = {key: spec for key, spec in self.space.items() if "." not in key or key in scalars}
+        kept = {key: spec for key, spec in kept.items() if key not in other}
+        choice = {DESIGN: {"choices": list(range(designs))}} if designs > 1 else {}
+        return replace(self, space=kept | choice)
+
+
+def open_study(
+    name: str,
+    journal: Path,
+    sampler: Callable[[int], optuna.samplers.BaseSampler],
+    pruner: optuna.pruners.BasePruner | None = None,
+) -> tuple[optuna.Study, int]:
+    """The study `name` of a journal, new or gone on with, and how many of its trials have ended.
+
+    sampler: number of trials drawn so far → the sampler of the next; a resumed tuning draws on, where the
+    same seed would draw the first trials again.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a trial that diverges is counted, not printed
+    storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=sampler(0),
+        pruner=pruner,
+    )
+    done = _close_interrupted(study)
+    study.sampler = sampler(len(study.get_trials(deepcopy=False)))
+    return study, done
+
+
+def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The trial's value of `key`: one of spec's choices, or a real number from low to high."""
+    if "choices" in spec:
+        return trial.suggest_categorical(key, list(spec["choices"]))
+    return trial.suggest_float(key, float(spec["low"]), float(spec["high"]), log=bool(spec.get("log", False)))
+
+
+def sampler_of(settings: TuningSettings, seed: int) -> optuna.samplers.BaseSampler:
+    """The sampler that the settings name."""
+    if settings.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if settings.sampler == "grid":
+        grid = {key: list(spec["choices"]) for key, spec in settings.space.items()}
+        return optuna.samplers.GridSampler(grid, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=settings.startup, multivariate=True)
+
+
+def pruner_of(settings: TuningSettings) -> optuna.pruners.BasePruner:
+    """The pruner that the settings ask for."""
+    if not settings.pruning:
+        return optuna.pruners.NopPruner()
+    return optuna.pruners.MedianPruner(n_startup_trials=settings.startup, n_warmup_steps=3)
+
+
+def size_of(settings: TuningSettings) -> int:
+    """How many trials there are to be: of a grid, all its points."""
+    if settings.sampler != "grid":
+        return settings.trials
+    size = 1
+    for spec in settings.space.values():
+        size *= len(spec["choices"])
+    return size
+
+
+def untried(study: optuna.Study, points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the points that no trial has tried or is to try; of equal ones, the first."""
+    state = optuna.trial.TrialState
+    trials = study.get_trials(deepcopy=False, states=(state.WAITING, state.COMPLETE, state.PRUNED))
+    known = [t.system_attrs.get("fixed_params", t.params) for t in trials]
+    left: list[dict[str, Any]] = []
+    for point in points:
+        if point not in known and point not in left:
+            left.append(point)
+    return left
+
+
+def missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, Any]]:
+    """The points of the grid that no ended trial has tried; none at the start, when the sampler knows
+    them."""
+    trials = study.get_trials(deepcopy=False)
+    if not trials or settings.sampler != "grid":
+        return []
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    tried = [t.params for t in trials if t.state in ended]
+    keys = list(settings.space)
+    points = itertools.product(*(settings.space[key]["choices"] for key in keys))
+    grid = [dict(zip(keys, point, strict=True)) for point in points]
+    return [point for point in grid if point not in tried]
+
+
+def _close_interrupted(study: optuna.Study) -> int:
+    """Mark the trials of a killed process as failed, and count those that ended."""
+    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    for trial in running:
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+    return len(study.get_trials(deepcopy=False, states=ended))
