@@ -59,6 +59,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     )
     if taken is None and config.protocol == "strict" and config.fuse:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
+    config = beside_its_closed_form(config, contenders[0])
+    bench = replace(bench, derive=config)
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
     yardstick = Yardstick.of(data, run.eval.ks)
@@ -90,6 +92,15 @@ def with_fusion(
     epochs = made.epochs if once else contender.epochs
     seconds = made.seconds  # the closed forms' own tuning is part of it
     return replace(contender, fusion=fusion, fusion_seconds=seconds, note=note, epochs=epochs)
+
+
+def beside_its_closed_form(config: DeriveConfig, contender: Contender) -> DeriveConfig:
+    """The config with the closed form that the contender is fused with among the baselines: a fused model is
+    to beat both that it is made of."""
+    fusion = contender.fusion
+    if fusion is None or fusion.name in config.baselines:
+        return config
+    return replace(config, baselines=[*config.baselines, fusion.name])
 
 
 def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:

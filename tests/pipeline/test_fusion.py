@@ -117,6 +117,7 @@ def test_a_fused_run_tells_its_fusion_and_what_the_network_gives_alone(finished,
     assert f"fused with item_knn, share {chosen['share']}" in report["models"]["derived"]["note"]
     assert len(report["models"]["network alone"]["metrics"]["ndcg@20"]) == 2
     assert "network alone" not in report["comparisons"]
+    assert "item_knn" in report["comparisons"], "though it was not asked for"
     rows = pq.read_table(folder / "per_user.parquet").to_pylist()
     assert {"derived", "network alone"} <= {row["model"] for row in rows}
 
