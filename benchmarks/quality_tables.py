@@ -43,7 +43,8 @@ def table(data: str, protocol: str, models: dict[str, dict]) -> list[str]:
         "",
         f"### {data}, {protocol} protocol",
         "",
-        f"{PROTOCOLS[protocol]}. `{verdict['command']}` on {first['processor']}, {first['threads']} threads.",
+        f"{PROTOCOLS[protocol]}. `{verdict['command']}` on {first['processor']}, {first['threads']} threads, "
+        f"commit {verdict.get('commit', 'not recorded')}.",
         "",
         "| model | NDCG@20 | Recall@20 | seeds | epochs | seconds | p | chosen by |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",

@@ -89,7 +89,8 @@ def tables(rows: list[dict]) -> str:
         f"{first['threads']} threads, torch {first['torch']}, on Gowalla, dim 64, float32. Ratios are of "
         "cases that took turns in one run; the range is the smallest and the largest of the repeats. The "
         "rows are of",
-        ", ".join(f"`benchmarks/{' '.join(run)}`" for run in RUNS) + ", each with `--data FOLDER`.",
+        ", ".join(f"`benchmarks/{' '.join(run)}`" for run in RUNS) + ", each with `--data FOLDER`, "
+        f"at commit {', '.join(sorted({row['commit'] for row in latest.values()}))}.",
         "",
         "| | measured | range | aim |",
         "| --- | ---: | ---: | ---: |",

@@ -90,8 +90,7 @@ def with_fusion(
     note = f"{contender.note}; fused with {fusion.name}, share {fusion.share}" if fusion else contender.note
     once = bench.derive.epochs_once and bench.derive.refit and not contender.epochs
     epochs = made.epochs if once else contender.epochs
-    seconds = made.seconds  # the closed forms' own tuning is part of it
-    return replace(contender, fusion=fusion, fusion_seconds=seconds, note=note, epochs=epochs)
+    return replace(contender, fusion=fusion, fusion_seconds=made.seconds, note=note, epochs=epochs)
 
 
 def beside_its_closed_form(config: DeriveConfig, contender: Contender) -> DeriveConfig:

@@ -50,9 +50,9 @@ def tuned(
     settings = settings.of(scalars, recipe.loss, len(designs))
     if settings.trials == 0:
         return Contender(name, designs[0], recipe, "the run's recipe, untuned")
-    prints = "-".join(space.fingerprint() for space in designs)
+    fingerprints = "-".join(space.fingerprint() for space in designs)
     first = [Point(recipe), *(Point(like or recipe, k) for k in range(len(designs)))]
-    study = f"{name}-{prints}-{settings.sampler}-{_conditions(bench, first, settings, seed)}"
+    study = f"{name}-{fingerprints}-{settings.sampler}-{_conditions(bench, first, settings, seed)}"
     with bar(f"tuning {name}", total=settings.trials) as progress:
 
         def objective(point: Point, watch: Watch) -> Fit:

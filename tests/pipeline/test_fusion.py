@@ -102,22 +102,23 @@ def test_lists_are_by_both_scores_of_the_refitted_parts(bench, contender):
 def test_a_fused_run_tells_its_fusion_and_what_the_network_gives_alone(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)
-    few = ["tuning.trials=0", "tune=[]", "fuse=[item_knn]", "baselines=[pop,lightgcn]", "random_genotypes=0"]
+    few = [
+        "tuning.trials=0",
+        "tune=[]",
+        "fuse=[ease,gf_cf]",
+        "baselines=[pop,lightgcn]",
+        "random_genotypes=0",
+    ]
     result = command("derive.py", f"run={folder}", *few, "seeds=[0,1]", "epochs_once=true")
     assert result.returncode == 0, result.stderr
     report = json.loads((folder / "metrics.json").read_text())
-    chosen = report["models"]["derived"]["fusion"]
-    log = (folder / "derive.log").read_text()
-    if chosen is None:
-        assert "fusion: the network alone" in log
-        assert "network alone" not in report["models"]
-        return
-    assert chosen["name"] == "item_knn"
-    assert f"fusion: item_knn, share {chosen['share']}" in log
-    assert f"fused with item_knn, share {chosen['share']}" in report["models"]["derived"]["note"]
+    chosen, log = report["models"]["derived"]["fusion"], (folder / "derive.log").read_text()
+    name = chosen["name"]
+    assert f"fusion: {name}, share {chosen['share']}" in log
+    assert f"fused with {name}, share {chosen['share']}" in report["models"]["derived"]["note"]
     assert len(report["models"]["network alone"]["metrics"]["ndcg@20"]) == 2
     assert "network alone" not in report["comparisons"]
-    assert "item_knn" in report["comparisons"], "though it was not asked for"
+    assert name in report["comparisons"], "though it was not asked for"
     rows = pq.read_table(folder / "per_user.parquet").to_pylist()
     assert {"derived", "network alone"} <= {row["model"] for row in rows}
 
