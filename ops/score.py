@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.registry import Registry
+from ops.sphere import unit_rows
 
 SCORES: Registry[type[nn.Module]] = Registry("score")
 
@@ -39,11 +40,11 @@ class Cosine(nn.Module):
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Every user with every item."""
-        return F.normalize(users, dim=-1) @ F.normalize(items, dim=-1).t()
+        return unit_rows(users) @ unit_rows(items).t()
 
     def pairs(self, users: Tensor, items: Tensor) -> Tensor:
         """Row with row; shapes broadcast: (…, D), (…, D) -> (…)."""
-        return (F.normalize(users, dim=-1) * F.normalize(items, dim=-1)).sum(dim=-1)
+        return (unit_rows(users) * unit_rows(items)).sum(dim=-1)
 
 
 @SCORES.register("mlp")

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.aggregate.base import AGGREGATORS
@@ -46,7 +45,7 @@ class UnitSum(nn.Module):
 
 
 def _inverse_length(x: Tensor) -> Tensor:
-    return x.norm(dim=1).clamp(min=SHORTEST).reciprocal()
+    return torch.linalg.vecdot(x, x).clamp(min=SHORTEST**2).rsqrt()
 
 
 class _UnitSum(torch.autograd.Function):
@@ -65,5 +64,5 @@ class _UnitSum(torch.autograd.Function):
         twice = torch.is_grad_enabled()  # create_graph
         with torch.enable_grad():
             again = x if twice else x.detach().requires_grad_()
-            unit = F.normalize(again, eps=SHORTEST)
+            unit = again * _inverse_length(again).unsqueeze(1)
         return torch.autograd.grad(unit, again, direction, create_graph=twice)[0], None, None

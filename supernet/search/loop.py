@@ -14,7 +14,7 @@ from torch import Tensor
 from ops.mixture import Mix, calibrating
 from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
-from supernet.data.sampling import Batches
+from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
@@ -59,6 +59,7 @@ class Search:
         self.alpha_optimiser = torch.optim.Adam([group], lr=settings.alpha_lr, betas=(0.5, 0.999))
         self.epoch, self.step = 0, 0
         self.sums = EpochSums(list(model.alphas))
+        self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
 
     @property
@@ -136,6 +137,7 @@ class Search:
         loss = self._train_loss(self.slots(self.generator, detach=True))
         loss.backward()
         self.weight_optimiser.step()
+        self.batch = None
         self.sums.train += finite(loss, self.recipe)
 
     def alpha_step(self) -> None:
@@ -154,7 +156,11 @@ class Search:
             return self._train_loss(self.slots(self.generator, detach=False))
 
         method = HYPERGRADIENTS[self.settings.order]
-        gradients, loss = method(self.alphas, self.model.weights(), train_loss, alpha_loss, self.recipe.lr)
+        losses = (
+            _repeatable(train_loss, self.generator, self._train_batch),
+            _repeatable(alpha_loss, self.held_out.generator),
+        )
+        gradients, loss = method(self.alphas, self.model.weights(), *losses, self.recipe.lr)
         for alpha, gradient in zip(self.alphas, gradients, strict=True):
             alpha.grad = gradient
         self.alpha_optimiser.step()
@@ -163,8 +169,15 @@ class Search:
         self.sums.add_alpha(loss, gradients)
 
     def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
-        batch = draw_batch(self.train, self.seen, self.graph.nodes[ITEM], self.recipe, self.generator)
+        """Of the batch of the coming weight step."""
+        batch = self._train_batch()
         return training_loss(self.model, self.graph, batch, self.recipe, slots, self.generator)
+
+    def _train_batch(self) -> Batch:
+        if self.batch is None:
+            nodes = self.graph.nodes[ITEM]
+            self.batch = draw_batch(self.train, self.seen, nodes, self.recipe, self.generator)
+        return self.batch
 
     def _record(self, validate: Validate) -> SearchEpoch:
         mixture = self.mixture()
@@ -208,3 +221,21 @@ class Search:
         self.held_out.load_state_dict(state["held_out"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])
         self.sums.load_state_dict(state["sums"])
+
+
+def _repeatable(
+    loss: Callable[[], Tensor], generator: torch.Generator, prepare: Callable[[], object] | None = None
+) -> Callable[[], Tensor]:
+    """The loss with the same draws from `generator` at every call. prepare: done once, before the first."""
+    state: Tensor | None = None
+
+    def again() -> Tensor:
+        nonlocal state
+        if state is not None:
+            generator.set_state(state)
+        elif prepare is not None:
+            prepare()
+        state = generator.get_state()
+        return loss()
+
+    return again

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ops.sampled_softmax import same_cells, sampled_softmax
+from ops.sphere import unit_rows
 from supernet.data.graph import ITEM, USER
 from supernet.data.sampling import Batch, sent
 from supernet.model.recommender import History, Vectors
@@ -27,7 +27,7 @@ class Noise:
     def __call__(self, x: Tensor) -> Tensor:
         """Push every row by `length`, within its orthant. Shapes: (N, D) -> (N, D)."""
         draw = torch.rand(x.shape, generator=self.generator, dtype=x.dtype, device=self.generator.device)
-        push = F.normalize(sent(draw, x.device), dim=1).mul_(x.detach().sign())
+        push = unit_rows(sent(draw, x.device)).mul_(x.detach().sign())
         return torch.add(x, push, alpha=self.length)
 
 
@@ -51,7 +51,7 @@ def contrast_loss(history: History, vectors: Vectors, batch: Batch, recipe: Reci
                 f"a contrast needs final vectors as wide as a layer's, {view.shape[1]}, found "
                 f"{final.shape[1]}; leave the concat read-out out or set loss.contrast=0"
             )
-        ours, theirs = (F.normalize(x.index_select(0, nodes), dim=1) for x in (final, view))
+        ours, theirs = (unit_rows(x.index_select(0, nodes)) for x in (final, view))
         place = torch.arange(len(nodes), device=nodes.device)
         same = same_cells(place, place)
         found.append(sampled_softmax(ours, theirs, theirs, same, recipe.contrast_temperature, bound=1.0))

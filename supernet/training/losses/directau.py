@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor
 
+from ops.sphere import unit_rows
 from ops.uniformity import uniformity
 from supernet.training.losses.base import LOSSES, Scored
 
@@ -21,7 +21,7 @@ def alignment_and_uniformity_loss(scored: Scored) -> Tensor:
     B × B products a side. A batch of one pair has no U.
     Shapes: users (B, D), items (B, D).  Paper: arXiv 2206.12811
     """
-    users, items = (F.normalize(x, dim=-1) for x in (scored.users, scored.items))
+    users, items = (unit_rows(x) for x in (scored.users, scored.items))
     alignment = (users - items).square().sum(dim=1).mean()
     if len(users) < 2:
         return alignment

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ops.mixture import Mix, ScoreMixture
 from ops.score import Cosine, Dot
+from ops.sphere import unit_rows
 from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
 from supernet.data.sampling import Batch
 from supernet.model import Recommender
@@ -74,14 +75,14 @@ def batch_loss(
     whole, only = recipe.sampling == "all", model.score.only
     cosine = recipe.similarity == "cosine" and "mlp" not in model.score.candidates
     cosine = cosine or (whole and isinstance(only, Cosine))
-    read = partial(F.normalize, dim=-1) if cosine else _as_it_is
+    read = unit_rows if cosine else _as_it_is
     score = partial(_score, model.score, None if weights is None else weights.get("score"))
     users = read(vectors.user.index_select(0, batch.users))
     if recipe.sampling == "hard":
         pool = read(F.embedding(batch.negatives, vectors.item.detach()))
         batch = batch._replace(negatives=hardest(score, users, pool, batch.negatives, recipe))
     items = read(vectors.item.index_select(0, batch.items))
-    negatives = read(F.embedding(batch.negatives, vectors.item))
+    negatives = read(_negatives(batch.negatives, vectors.item))
     unit = cosine and only is not None  # dot and cosine agree
     product = unit or (whole and isinstance(only, Dot))
     bound = 1.0 if unit else None
@@ -94,6 +95,11 @@ def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
     items, both = torch.cat([batch.items, batch.negatives.flatten()]).unique(return_inverse=True)
     own, negatives = both.split([batch.items.numel(), batch.negatives.numel()])
     return {USER: users, ITEM: items}, Batch(place, own, negatives.view_as(batch.negatives))
+
+
+def _negatives(chosen: Tensor, items: Tensor) -> Tensor:
+    """Rows of the items; torch cannot differentiate a lookup of nothing twice."""
+    return F.embedding(chosen, items) if chosen.numel() else items.new_zeros(*chosen.shape, items.shape[1])
 
 
 def _as_it_is(x: Tensor) -> Tensor:
