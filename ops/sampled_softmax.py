@@ -114,9 +114,12 @@ class _SampledSoftmax(torch.autograd.Function):
         counted = torch.full_like(own, -math.inf) if decoupled else own
         grad_queries, grad_keys = torch.empty_like(queries), torch.zeros_like(keys)
         weight, losses = torch.empty_like(own), torch.empty_like(own)
-        for rows, cells in _blocks(len(queries), len(keys), same):
+        blocks = _blocks(len(queries), len(keys), same)
+        # one buffer for all blocks: fresh pages cost more than the product
+        buffer = keys.new_empty(max(r.stop - r.start for r, _ in blocks), len(keys)) if blocks else keys
+        for rows, cells in blocks:
             block = scaled[rows]
-            score = block @ keys.t()
+            score = torch.mm(block, keys.t(), out=buffer[: len(block)])
             top = counted[rows]
             if shifted:
                 if offsets is not None:

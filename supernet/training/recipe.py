@@ -29,7 +29,8 @@ class Recipe:
     The optimiser: lr of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of
     messages. edge_dropout: of edges, drawn for each step (`Graph.thinned`). epochs: at most so many.
     patience: validations without gain before stopping. validate_every: epochs between them. autocast: dense
-    products of the layers in bfloat16.
+    products of the layers in bfloat16, and those of the loss from inputs rounded to it
+    (`ops.precision.rounded_products`).
     """
 
     loss: str = "softmax"

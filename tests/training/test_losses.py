@@ -211,6 +211,21 @@ def test_a_step_takes_the_correction_of_its_own_items(tiny, in_batch):
     assert abs(actual.item() - plain.item()) > 1e-3
 
 
+@pytest.mark.parametrize("autocast", [False, True])
+def test_autocast_rounds_the_products_of_the_loss(tiny, monkeypatch, autocast):
+    seen = []
+
+    def spy(scored):
+        seen.append(torch.get_float32_matmul_precision())
+        return scored.users.sum()
+
+    monkeypatch.setitem(LOSSES._parts, "softmax", spy)
+    batch = Batch(USERS, ITEMS, torch.tensor([8, 1, 9]))
+    step_loss(tiny.model(), tiny.graph, batch, Recipe(autocast=autocast))
+    assert seen == ["medium" if autocast else "highest"]
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_no_correction_is_no_offset():
     assert correction(build_graph(Pairs(USERS, ITEMS), 4, 6), 0.0) is None
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ops.mixture import Mix, ScoreMixture
+from ops.precision import rounded_products
 from ops.score import Cosine, Dot
 from ops.sphere import unit_rows
 from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
@@ -41,8 +42,11 @@ def step_loss(
         vectors = model.read_out(history, weights) if contrast else model(graph, weights, dropout, rows)
     offset = correction(graph, recipe.correction)
     offset = None if offset is None else offset.index_select(0, rows[ITEM])
-    loss = batch_loss(model, vectors, local, recipe, weights, offset)
-    return loss + recipe.contrast * contrast_loss(history, vectors, local, recipe) if contrast else loss
+    with rounded_products(recipe.autocast):
+        loss = batch_loss(model, vectors, local, recipe, weights, offset)
+        if contrast:
+            loss = loss + recipe.contrast * contrast_loss(history, vectors, local, recipe)
+    return loss
 
 
 def correction(graph: Graph, exponent: float) -> Tensor | None:
