@@ -109,6 +109,8 @@ def validate_derive(config: DeriveConfig) -> None:
     for name in config.fuse:
         known("fuse", name, tuple(BASELINES))
     _at_least(config, "designs", 1)
+    if not 0 <= config.once_below <= 1:
+        raise InputError(f"once_below must lie in [0, 1], found {config.once_below}")
     _at_least(config, "runtime.threads", 0)
     _at_least(config, "tuning.startup", 0)
     if config.tuning.seconds is not None:

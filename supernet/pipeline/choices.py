@@ -37,6 +37,7 @@ def choose(
         found = _tuned(bench, spaces, drawn, designs[: bench.derive.designs], journal, log)
     else:
         found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
+    found = _behind_once(found, bench.derive.once_below)
     if bench.derive.protocol == "paper":
         return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
     return [replace(contender, epochs=0) for contender in found]
@@ -149,8 +150,19 @@ def _design(designs: list[SearchSpace], searched: SearchSpace, taken: Recipes, n
     raise InputError(f"{taken.path}: {name} is another design there; derive the other run anew")
 
 
+def _behind_once(found: list[Contender], share: float) -> list[Contender]:
+    """Baselines whose tuning came to less than this share of the best valid score, with the first seed
+    alone."""
+    best = max((c.tuned.score for c in found if c.tuned is not None), default=0.0)
+    return [
+        _once(c) if c.tuned is not None and c.name != DERIVED and c.tuned.score < share * best else c
+        for c in found
+    ]
+
+
 def _once(contender: Contender) -> Contender:
-    return replace(contender, once=True, note=f"{contender.note}, first seed alone")
+    note = contender.note if contender.once else f"{contender.note}, first seed alone"
+    return replace(contender, once=True, note=note)
 
 
 def _with_fixed_epochs(contender: Contender, epochs: int) -> Contender:
