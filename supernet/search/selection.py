@@ -147,14 +147,23 @@ def draw(space: SearchSpace, mixture: Mixture, generator: torch.Generator) -> Ch
 
 
 def known_designs(space: SearchSpace, others: Sequence[SearchSpace]) -> list[Choices]:
-    """Those of `others` (fixed spaces, one candidate a kind) that are points of `space`, in its slots; a
-    relation that they do not have is `none` in them."""
-    found = []
-    for other in others:
-        design = in_slots(space, other)
-        if all(design[slot] in names for slot, names in space.candidates().items()):
-            found.append(design)
-    return found
+    """Those of `others` (fixed spaces, one candidate a kind) that are points of `space`, in its slots: as deep
+    as the space, and with one layer alone where it can skip layers. A relation that they do not have is
+    `none` in them."""
+    every = [in_slots(space, other) for other in others]
+    slots = space.candidates()
+    return [
+        design
+        for design in _distinct([*every, *map(shallow, every)])
+        if all(design[slot] in names for slot, names in slots.items())
+    ]
+
+
+def shallow(design: Choices) -> Choices:
+    """The design with one layer: those above hand on what they are given."""
+    above = {"aggregate": "none", "convolve": "skip", "activation": "identity"}
+    deep = (slot for slot in design if slot.startswith("layer") and not slot.startswith("layer1/"))
+    return design | {slot: above[slot_kind(slot)] for slot in deep}
 
 
 def in_slots(space: SearchSpace, other: SearchSpace) -> Choices:

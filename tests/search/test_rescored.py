@@ -5,6 +5,9 @@ from dataclasses import replace
 import torch
 
 from supernet.config import load_space
+from supernet.data.dataset import Pairs
+from supernet.data.graph import build_graph
+from supernet.model import Recommender
 from supernet.pipeline.stages import space_of
 from supernet.search.selection import (
     Trials,
@@ -45,7 +48,7 @@ def test_the_best_by_validation_is_chosen_and_later_rounds_are_longer():
 
 def test_a_known_design_that_is_best_wins_whatever_the_mixture_says():
     space = space_of(load_space("small"))
-    (lightgcn,) = known_designs(space, [space_of(load_space("lightgcn"))])
+    lightgcn, _ = known_designs(space, [space_of(load_space("lightgcn"))])
     mixture = {slot: torch.eye(len(names))[-1] for slot, names in space.choices().items()}
     chosen = rescored(space, mixture, trials(space, lambda d, steps: float(d == lightgcn), [lightgcn]))
     assert chosen[0] == lightgcn
@@ -55,14 +58,28 @@ def test_only_designs_of_the_space_are_known():
     space = space_of(load_space("small"))
     names = ("mf", "lightgcn", "gcn", "graphsage", "gat", "ngcf", "gin")
     found = known_designs(space, [space_of(load_space(name)) for name in names])
-    assert [design["layer2/user/convolve"] for design in found] == ["skip", "light", "gcn"]
+    assert [design["layer1/user/convolve"] for design in found] == ["skip", "light", "gcn", "light", "gcn"]
+    assert [design["layer2/user/convolve"] for design in found] == ["skip", "light", "gcn", "skip", "skip"]
     assert all(design.keys() == space.candidates().keys() for design in found)
+
+
+def test_a_shallow_design_is_its_model_with_one_layer():
+    space = replace(space_of(load_space("recommender")), layers=3)
+    preset = replace(space_of(load_space("lightgcn")), readout=("layer0(0.4)",))
+    _, shallow = known_designs(space, [preset])
+    graph = build_graph(Pairs(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 2])), 3, 3)
+    vectors = [
+        Recommender(fixed, graph.nodes, 4, torch.Generator().manual_seed(0))(graph)
+        for fixed in (space.fixed(shallow), replace(preset, layers=1))
+    ]
+    torch.testing.assert_close(vectors[0], vectors[1])
 
 
 def test_a_known_design_has_none_of_the_relations_that_it_does_not_name():
     small, lightgcn = space_of(load_space("small")), space_of(load_space("lightgcn"))
     relations = ("interactions", "cooccurrence")
-    (design,) = known_designs(replace(small, relations=relations), [lightgcn])
+    design, shallow = known_designs(replace(small, relations=relations), [lightgcn])
+    assert {shallow[f"layer2/item/{relation}/aggregate"] for relation in relations} == {"none"}
     assert design["layer1/item/interactions/aggregate"] == "sym"
     assert design["layer1/item/cooccurrence/aggregate"] == "none"
     forced = replace(small, relations=relations, aggregate_of={"cooccurrence": ("sym",)})
