@@ -147,8 +147,8 @@ def draw(space: SearchSpace, mixture: Mixture, generator: torch.Generator) -> Ch
 
 
 def known_designs(space: SearchSpace, others: Sequence[SearchSpace]) -> list[Choices]:
-    """Those of `others` (fixed spaces, one candidate a kind) that are points of `space`, in its slots: as deep
-    as the space, and with one layer alone where it can skip layers. A relation that they do not have is
+    """Those of `others` (fixed spaces, one candidate a kind) that are points of `space`, in its slots: as
+    deep as the space, and with one layer alone where it can skip layers. A relation that they do not have is
     `none` in them."""
     every = [in_slots(space, other) for other in others]
     slots = space.candidates()
