@@ -61,8 +61,16 @@ class _UnitSum(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
         (x,) = ctx.saved_tensors
         direction = spmm(ctx.relation.T, grad, ctx.weights.transposed, ctx.weights.forward)
-        twice = torch.is_grad_enabled()  # create_graph
-        with torch.enable_grad():
-            again = x if twice else x.detach().requires_grad_()
-            unit = again * _inverse_length(again).unsqueeze(1)
-        return torch.autograd.grad(unit, again, direction, create_graph=twice)[0], None, None
+        if torch.is_grad_enabled():  # create_graph
+            unit = x * _inverse_length(x).unsqueeze(1)
+            return torch.autograd.grad(unit, x, direction, create_graph=True)[0], None, None
+        return _through_length(x, direction), None, None
+
+
+def _through_length(x: Tensor, grad: Tensor) -> Tensor:
+    r"""The gradient of x where that of :math:`y = x / \max(\|x\|, s)` is `grad`, which it overwrites:
+    :math:`(grad - y \langle y, grad \rangle) / \|x\|`, and grad / s for a shorter x."""
+    inverse = _inverse_length(x)
+    along = torch.linalg.vecdot(x, grad).mul_(inverse.pow(3))
+    along.masked_fill_(inverse >= 1 / SHORTEST, 0.0)
+    return grad.mul_(inverse.unsqueeze(1)).addcmul_(x, along.unsqueeze(1), value=-1.0)

@@ -142,6 +142,17 @@ def test_neighbours_of_no_length_stay_finite(relation, leaf):
     assert bool(source.grad.isfinite().all())
 
 
+def test_short_neighbours_have_the_same_gradient_once_and_twice(relation, leaf):
+    source = leaf(relation.n_source, DIM).detach()
+    source[::2] *= 1e-8  # below SHORTEST, where the length no longer counts
+    source.requires_grad_()
+    out = AGGREGATORS["unit"](DIM)(source, source, relation)
+    weight = torch.linspace(-1, 2, out.numel()).view_as(out).to(out)
+    (once,) = torch.autograd.grad((out * weight).sum(), source, retain_graph=True)
+    (again,) = torch.autograd.grad((out * weight).sum(), source, create_graph=True)
+    torch.testing.assert_close(once, again.detach(), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("heads", [1, 2, 3])
 def test_attention_has_any_number_of_heads(heads, relation, dense, leaf, initialised, assert_same):
     module = initialised(Attention(DIM, heads))
