@@ -11,6 +11,9 @@ from ops.registry import Scalar
 from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
+ROWS = 4096
+"""Rows at a time in the backward: with 64 channels 1 MiB, which stays in a processor's cache."""
+
 SHORTEST = 1e-6
 """A shorter vector is divided by this instead, so that gradients stay finite."""
 
@@ -45,7 +48,9 @@ class UnitSum(nn.Module):
 
 
 def _inverse_length(x: Tensor) -> Tensor:
-    return torch.linalg.vecdot(x, x).clamp(min=SHORTEST**2).rsqrt()
+    if torch.is_grad_enabled() and x.requires_grad:  # the norm has no second derivative at zero
+        return torch.linalg.vecdot(x, x).clamp(min=SHORTEST**2).rsqrt()
+    return x.norm(dim=1).clamp_(min=SHORTEST).reciprocal_()
 
 
 class _UnitSum(torch.autograd.Function):
@@ -70,7 +75,9 @@ class _UnitSum(torch.autograd.Function):
 def _through_length(x: Tensor, grad: Tensor) -> Tensor:
     r"""The gradient of x where that of :math:`y = x / \max(\|x\|, s)` is `grad`, which it overwrites:
     :math:`(grad - y \langle y, grad \rangle) / \|x\|`, and grad / s for a shorter x."""
-    inverse = _inverse_length(x)
-    along = torch.linalg.vecdot(x, grad).mul_(inverse.pow(3))
-    along.masked_fill_(inverse >= 1 / SHORTEST, 0.0)
-    return grad.mul_(inverse.unsqueeze(1)).addcmul_(x, along.unsqueeze(1), value=-1.0)
+    for rows, out in zip(x.split(ROWS), grad.split(ROWS), strict=True):
+        inverse = rows.norm(dim=1, keepdim=True).clamp_(min=SHORTEST).reciprocal_()
+        along = (rows * out).sum(dim=1, keepdim=True).mul_(inverse.pow(3))
+        along.masked_fill_(inverse >= 1 / SHORTEST, 0.0)
+        out.mul_(inverse).addcmul_(rows, along, value=-1.0)
+    return grad
