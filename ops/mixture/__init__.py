@@ -2,12 +2,13 @@
 
 from ops.mixture.activation import ActivationMixture
 from ops.mixture.aggregate import AggregateMixture
-from ops.mixture.base import Choice, Mix, Mixture, Partial, calibrating
+from ops.mixture.base import NORMS, Choice, Mix, Mixture, Partial, calibrating, set_norm
 from ops.mixture.convolve import ConvolveMixture
 from ops.mixture.readout import ReadoutMixture
 from ops.mixture.score import ScoreMixture
 
 __all__ = [
+    "NORMS",
     "ActivationMixture",
     "AggregateMixture",
     "Choice",
@@ -18,4 +19,5 @@ __all__ = [
     "ReadoutMixture",
     "ScoreMixture",
     "calibrating",
+    "set_norm",
 ]

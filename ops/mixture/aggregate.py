@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, NoMessage, SymmetricSum, UnitSum
-from ops.mixture.base import Mix, Mixture, Partial
+from ops.mixture.base import Mix, Mixture, Partial, key_of
 from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
@@ -34,9 +34,11 @@ class AggregateMixture(Mixture):
             return single(source, target, relation)
         if isinstance(p, Partial):
             return self._partial(source, target, relation, p)
-        if self.calibrate:
-            modules = self.candidates.values()
-            self.measure([None if isinstance(m, NoMessage) else m(source, target, relation) for m in modules])
+        if self.calibrate or self.norm == "output":
+            found = [m(source, target, relation) if self._counts(k) else None for k, m in self._numbered()]
+            if self.norm == "output":
+                return self.normalised(found, cast(Tensor, p), target)
+            self.measure(found)
         return self._mixed(source, target, relation, cast(Tensor, p), slice(None))
 
     def _partial(self, source: Tensor, target: Tensor, relation: Relation, p: Partial) -> Tensor:
@@ -51,10 +53,9 @@ class AggregateMixture(Mixture):
     ) -> Tensor:
         factors = self.factors(p)
         x, y = source[:, channels].contiguous(), target[:, channels]
-        modules = list(self.candidates.values())
         out = self._products(source, target, relation, factors, x)
-        for k, module in enumerate(modules):
-            if not isinstance(module, LinearAggregator | NoMessage | Weighted):
+        for k, module in self._numbered():
+            if self._counts(k) and not isinstance(module, LinearAggregator | Weighted):
                 value = module(x, y, relation)
                 out = factors[k] * value if out is None else torch.addcmul(out, factors[k], value)
         return x.new_zeros(relation.n_target, x.shape[1]) if out is None else out
@@ -65,7 +66,7 @@ class AggregateMixture(Mixture):
         """The linear candidates, `unit` and attention: edge weights are mixed, then there is one product of
         x."""
         mixed = self._linear(relation, factors, x.dtype)
-        weighted = [(k, m) for k, m in enumerate(self.candidates.values()) if isinstance(m, Weighted)]
+        weighted = [(k, m) for k, m in self._numbered() if isinstance(m, Weighted) and self._counts(k)]
         if not weighted:
             return None if mixed is None else spmm(relation, x, *mixed)
         total = None if mixed is None else mixed.forward
@@ -76,7 +77,7 @@ class AggregateMixture(Mixture):
 
     def _linear(self, relation: Relation, factors: Tensor, dtype: torch.dtype) -> EdgeWeights | None:
         """Σ_k f_k c_k(e) over the linear candidates, in both directions."""
-        linear = {k: m for k, m in enumerate(self.candidates.values()) if isinstance(m, LinearAggregator)}
+        linear = {k: m for k, m in self._numbered() if isinstance(m, LinearAggregator)}
         if not linear:
             return None
         stacked = relation.per_edge(
@@ -85,3 +86,10 @@ class AggregateMixture(Mixture):
         )
         shares = factors[list(linear)]
         return EdgeWeights(shares @ stacked.forward, shares.detach() @ stacked.transposed)
+
+    def _numbered(self) -> list[tuple[int, nn.Module]]:
+        return list(enumerate(self.candidates.values()))
+
+    def _counts(self, k: int) -> bool:
+        """Whether candidate k has an output at all."""
+        return k not in self.dropped and not isinstance(self.candidates[key_of(self.names[k])], NoMessage)

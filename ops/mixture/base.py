@@ -7,7 +7,7 @@ rounding.
 Scale: f_k = p_k · g_k with g_k = exp(Σ_j p_j log r_j − log r_k), where r_k is the root-mean-square of
 candidate k's output, measured by `calibrating`. All candidates are so brought to the size of the mixture's
 geometric mean, and none wins by size alone; where p is one-hot, g is exactly 1 and the slot is exactly that
-candidate.
+candidate. `set_norm` puts a norm of every candidate's output in its place, or none.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.aggregate import NoMessage
@@ -38,6 +39,10 @@ class Partial(NamedTuple):
     stop: int
 
 
+NORMS = ("scale", "output", "none")
+"""How candidates are evened: by a measured number each, which folds; by a norm without weights of each
+output, which does not, so that every candidate is computed; not at all."""
+
 Mix = Tensor | Choice | Partial
 """What a slot may be given: the whole mixture (K,), one candidate, or a mixture of some channels."""
 
@@ -47,7 +52,11 @@ class Mixture(nn.Module):
 
     `log_scale` (K,) is a buffer, so that it travels in the state_dict; 0 until the first calibration.
     With one candidate there is nothing to mix: `p` is then not read, and the slot is that operator.
+    `dropped` are the candidates whose weight is 0 for good: what does not fold is then not computed.
     """
+
+    one_width = True
+    """Whether the outputs of all candidates have the same columns; if not, set_norm("output") is "scale"."""
 
     log_scale: Tensor
 
@@ -59,6 +68,8 @@ class Mixture(nn.Module):
         self.candidates = nn.ModuleDict({key_of(name): module for name, module in candidates.items()})
         self.calibrate = False
         self.scaled = scaled
+        self.norm = "scale" if scaled else "none"
+        self.dropped: frozenset[int] = frozenset()
         self.register_buffer("log_scale", torch.zeros(len(candidates)))
 
     @property
@@ -97,15 +108,41 @@ class Mixture(nn.Module):
     def factors(self, p: Tensor) -> Tensor:
         """p_k g_k of the docstring above, (K,); g carries no gradient. `none` counts neither here nor
         there."""
-        if not self.scaled:
+        if self.norm != "scale":
             return p
         weight = p.detach() * self.sized(p)
         mean = (weight * self.log_scale).sum() / weight.sum().clamp(min=torch.finfo(p.dtype).tiny)
         return p * (mean - self.log_scale).exp()
 
+    def normalised(self, outputs: Sequence[Tensor | None], p: Tensor, like: Tensor) -> Tensor:
+        """Σ_k p_k times output k with mean 0 and variance 1 in every channel (batch norm without weights; of
+        one row: layer norm); None stands for zeros `like` the others. Shapes: [(N, D)] × K, p (K,) ->
+        (N, D)."""
+        out = torch.zeros_like(like)
+        for k, x in enumerate(outputs):
+            if x is not None:
+                even = (
+                    F.batch_norm(x, None, None, training=True) if len(x) > 1 else F.layer_norm(x, x.shape[1:])
+                )
+                out = torch.addcmul(out, p[k], even)
+        return out
+
     def sized(self, p: Tensor) -> Tensor:
         """1 for a candidate whose output has a size, 0 for one whose output is always zero, (K,)."""
         return torch.tensor([float(not isinstance(c, NoMessage)) for c in self.candidates.values()]).to(p)
+
+
+def open_mixtures(model: nn.Module) -> list[Mixture]:
+    """The mixtures of a model that have a choice and whose candidates may be evened."""
+    return [m for m in model.modules() if isinstance(m, Mixture) and m.scaled and m.only is None]
+
+
+def set_norm(model: nn.Module, norm: str) -> None:
+    """Even the candidates of all mixtures by `norm`, one of NORMS."""
+    if norm not in NORMS:
+        raise ValueError(f"norm must be one of {', '.join(NORMS)}, found {norm!r}")
+    for mixture in open_mixtures(model):
+        mixture.norm = "scale" if norm == "output" and not mixture.one_width else norm
 
 
 def key_of(name: str) -> str:
@@ -117,7 +154,7 @@ def key_of(name: str) -> str:
 @contextlib.contextmanager
 def calibrating(model: nn.Module) -> Iterator[None]:
     """Within it, a forward pass of `model` measures the scale of every candidate of every mixture."""
-    mixtures = [m for m in model.modules() if isinstance(m, Mixture) and m.scaled and m.only is None]
+    mixtures = [m for m in open_mixtures(model) if m.norm == "scale"]
     for mixture in mixtures:
         mixture.calibrate = True
     try:

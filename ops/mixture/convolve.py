@@ -29,8 +29,11 @@ class ConvolveMixture(Mixture):
         single = self.single(p)
         if single is not None:
             return single(target, message, initial)
-        if self.calibrate:
-            self.measure([module(target, message, initial) for module in self.candidates.values()])
+        if self.calibrate or self.norm == "output":
+            outputs = [module(target, message, initial) for module in self.candidates.values()]
+            if self.norm == "output":
+                return self.normalised(outputs, cast(Tensor, p), target)
+            self.measure(outputs)
         factors = self.factors(cast(Tensor, p))
         terms = [cast(LinearConvolution, module).terms() for module in self.candidates.values()]
         a, b, c = (self._mix(same, factors) for same in zip(*(term.matrices for term in terms), strict=True))

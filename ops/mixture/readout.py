@@ -22,6 +22,8 @@ class ReadoutMixture(Mixture):
     Shapes: [(N, D)] × (L + 1), p (K,) -> (N, D), or (N, (L + 1) D) with `concat`.
     """
 
+    one_width = False
+
     def __init__(self, names: Sequence[str], dim: int, layers: int, padded: bool = True) -> None:
         super().__init__({name: READOUTS[name](dim, layers) for name in names})
         self.padded = padded
@@ -34,11 +36,11 @@ class ReadoutMixture(Mixture):
             return self._padded(single(layers), p)
         modules = list(self.candidates.values())
         if self.calibrate:
-            self.measure([module(layers) for module in modules])
+            self.measure([None if k in self.dropped else m(layers) for k, m in enumerate(modules)])
         factors = self.factors(cast(Tensor, p))
         narrow = self._weighted(layers, factors)
         for k, module in enumerate(modules):
-            if not isinstance(module, LayerWeights | Concat):
+            if not isinstance(module, LayerWeights | Concat) and k not in self.dropped:
                 value = factors[k] * module(layers)
                 narrow = value if narrow is None else narrow + value
         wide = [factors[k] for k, m in enumerate(modules) if isinstance(m, Concat)]

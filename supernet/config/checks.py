@@ -8,16 +8,13 @@ from typing import Any
 
 from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
+from supernet.config.search_checks import check_search
 from supernet.config.tree import published_names, space_names
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.metrics import METRICS
 from supernet.runtime import InputError
-from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.relaxations import RELAXATIONS
-from supernet.search.selection import SELECTIONS
-from supernet.search.settings import COSTS
 
 POSITIVE = {
     "model": ("dim",),
@@ -33,6 +30,7 @@ POSITIVE = {
         "select_steps",
         "temperature_start",
         "temperature_end",
+        "pretrain_epochs",
     ),
     "eval": ("memory_mib",),
 }
@@ -49,7 +47,17 @@ NOT_NEGATIVE = {
     ),
     "graph": ("shrinkage",),
     "training": ("l2",),
-    "search": ("warmup", "checkpoint_every"),
+    "search": (
+        "warmup",
+        "checkpoint_every",
+        "alpha_noise_scale",
+        "cost_weight",
+        "idle",
+        "beta",
+        "zero_one",
+        "auxiliary_skip",
+        "eigenvalue_every",
+    ),
     "data": ("min_user", "min_item"),
 }
 
@@ -63,12 +71,7 @@ def validate(config: TrainConfig) -> None:
             f"data.reader={config.data.reader} needs keys of its own; choose it by data={config.data.reader}"
         )
     known("split.method", config.split.method, SPLITS)
-    known("search.relaxation", config.search.relaxation, RELAXATIONS)
-    known("search.cost", config.search.cost, COSTS)
-    if not 0 < config.search.channels <= 1:
-        raise InputError(f"search.channels must lie in (0, 1], found {config.search.channels}")
-    known("search.order", config.search.order, HYPERGRADIENTS)
-    known("search.select", config.search.select, SELECTIONS)
+    check_search(config)
     known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
     _metric("eval.metric", config.eval.metric, config.eval.ks)
     for keys, strictly in ((POSITIVE, True), (NOT_NEGATIVE, False)):

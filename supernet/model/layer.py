@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ops.aggregate import LinearAggregator, NoMessage
 from ops.convolve import InitialResidual, Light
-from ops.mixture import ActivationMixture, AggregateMixture, ConvolveMixture, Mix
+from ops.mixture import ActivationMixture, AggregateMixture, ConvolveMixture, Mix, Mixture
 from ops.propagate import Arrow, Operator, Step
 from supernet.data.graph import SIDES, Graph, Link
 from supernet.space import SearchSpace
@@ -42,6 +42,12 @@ class Layer(nn.Module):
         self.convolve = ConvolveMixture(candidates[self.convolve_slot], dim)
         self.activation_slot = space.slot("activation", layer, side)
         self.activation = ActivationMixture(candidates[self.activation_slot], dim)
+        self.auxiliary_skip = 0.0
+
+    def mixtures(self) -> dict[str, Mixture]:
+        """Slot → mixture."""
+        found = {slot: cast(Mixture, self.aggregate[relation]) for relation, slot in self.names.items()}
+        return found | {self.convolve_slot: self.convolve, self.activation_slot: self.activation}
 
     def forward(
         self,
@@ -58,6 +64,8 @@ class Layer(nn.Module):
             messages = [self._message(x, target, link, weights, rows) for link in self.links(graph)]
             message = functools.reduce(torch.add, messages)
         out = self.convolve(target, message, initial, weights.get(self.convolve_slot))
+        if self.auxiliary_skip:
+            out = torch.add(out, target, alpha=self.auxiliary_skip)
         return cast(Tensor, self.activation(out, weights.get(self.activation_slot)))
 
     def links(self, graph: Graph) -> list[Link]:
@@ -85,7 +93,8 @@ class Layer(nn.Module):
         None."""
         convolve = self.convolve.chosen(weights.get(self.convolve_slot))
         activation = self.activation.chosen_name(weights.get(self.activation_slot))
-        if not isinstance(convolve, Light | InitialResidual) or activation != "identity":
+        plain = isinstance(convolve, Light | InitialResidual) and activation == "identity"
+        if not plain or self.auxiliary_skip:
             return None
         return convolve.share if isinstance(convolve, InitialResidual) else 0.0
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ops.mixture import ReadoutMixture, ScoreMixture
+from ops.mixture import Choice, Mix, Mixture, ReadoutMixture, ScoreMixture
 from ops.propagate import Step, propagate
 from ops.readout import LayerWeights
 from supernet.data.graph import ITEM, SIDES, USER, Graph
@@ -93,6 +94,48 @@ class Recommender(nn.Module):
         """All parameters but the alphas."""
         alphas = {id(alpha) for alpha in self.alphas.values()}
         return [parameter for parameter in self.parameters() if id(parameter) not in alphas]
+
+    def mixtures(self) -> dict[str, list[Mixture]]:
+        """The mixtures of every open slot; tied sides have one each."""
+        found: dict[str, list[Mixture]] = {}
+        for side in SIDES:
+            found.setdefault(f"features/{side}", []).append(cast(Mixture, self.features[side]))
+            for layer in self.layers:
+                for slot, mixture in cast(Layer, cast(nn.ModuleDict, layer)[side]).mixtures().items():
+                    found.setdefault(slot, []).append(mixture)
+            found.setdefault("readout", []).append(cast(Mixture, self.readout[side]))
+        found["score"] = [self.score]
+        return {slot: found[slot] for slot in self.alphas}
+
+    def one_hot(self, numbers: Mapping[str, int]) -> dict[str, Mix]:
+        """The design with these candidates of the open slots, as `forward` reads it: choices, or where a norm
+        is part of the mixture a weight of 1."""
+        found: dict[str, Mix] = {}
+        for slot, mixtures in self.mixtures().items():
+            found[slot] = Choice(numbers[slot])
+            if mixtures[0].norm == "output":
+                found[slot] = F.one_hot(torch.tensor(numbers[slot]), len(mixtures[0].names)).to(
+                    self.alphas[slot]
+                )
+        return found
+
+    def is_embedding(self, weight: nn.Parameter) -> bool:
+        """Whether it is one of the features' parameters."""
+        return any(weight is own for own in self.features.parameters())
+
+    @property
+    def auxiliary_skip(self) -> float:
+        """Share of a layer's input that is added to its output, 0 but in a search (DARTS-, arXiv
+        2009.01027)."""
+        return next((layer.auxiliary_skip for layer in self._every_layer()), 0.0)
+
+    @auxiliary_skip.setter
+    def auxiliary_skip(self, share: float) -> None:
+        for layer in self._every_layer():
+            layer.auxiliary_skip = share
+
+    def _every_layer(self) -> list[Layer]:
+        return [cast(Layer, layer) for sides in self.layers for layer in cast(nn.ModuleDict, sides).values()]
 
     def forward(
         self,

@@ -14,28 +14,37 @@ from torch import Tensor
 
 from supernet.config import TrainConfig, arguments, load_space
 from supernet.data.dataset import Dataset
+from supernet.data.graph import Graph
+from supernet.model import Recommender
+from supernet.model.layer import Weights
+from supernet.model.recommender import Vectors
+from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.stages import (
     describe,
     graph_of,
     load_data,
     make_model,
+    ranker,
     recipe_of,
+    score_of,
     space_of,
     train_model,
-    validator,
 )
 from supernet.report.board import Board
 from supernet.report.figures import genotype_figure, mixture_figure, save_figure
 from supernet.report.progress import Bar, bar
 from supernet.runtime import InputError, open_log, set_up, versions, write_json, write_text
+from supernet.search.costs import Costs, measure_costs
 from supernet.search.loop import Search
-from supernet.search.record import SearchEpoch
+from supernet.search.record import Ranked, SearchEpoch
 from supernet.search.selection import SELECTIONS, Trials, known_designs
 from supernet.space import Genotype
 
 PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
 """Fixed spaces that `rescored` judges too, where they are points of the space searched."""
+
+COSTS = "costs.json"
 
 RUNNERS_UP = 9
 """At most so many designs are kept beside the chosen one."""
@@ -67,7 +76,10 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     )
     generator = torch.Generator().manual_seed(config.seed)
     sealed = data.without("test").to(device)
-    search = Search(model, graph, sealed, recipe_of(config), config.search, generator)
+    if not (resume is not None and (folder / CHECKPOINT).is_file()):
+        start_from_embeddings(model, config, data.without("test"), graph, log)
+    costs = costs_of(model, graph, config.search.cost_weight, folder / COSTS)
+    search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
@@ -83,11 +95,24 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     return folder
 
 
+def costs_of(model: Recommender, graph: Graph, weight: float, path: Path) -> Costs | None:
+    """The table of costs where a search weighs them: measured, or of the run that is gone on with."""
+    if not weight:
+        return None
+    if not path.is_file():
+        measure_costs(model, graph).save(path)
+    return Costs.load(path)
+
+
 def _watched(
     search: Search, config: TrainConfig, data: Dataset, folder: Path, board: Board, log: logging.Logger
 ) -> dict[str, Tensor]:
     """Run the search under TensorBoard, a progress bar, the log and checkpoints."""
-    validate = validator(config, data, search.model, search.recipe.item_norm)
+    rank, item_norm = ranker(config, data), search.recipe.item_norm
+
+    def validate(vectors: Vectors, weights: Weights) -> Ranked:
+        return rank(score_of(search.model, vectors, item_norm, weights))
+
     candidates = search.model.space.choices()
     board.layout(candidates)
     left = (config.search.epochs - search.epoch) * len(search.train) - search.step
@@ -146,13 +171,23 @@ def _show(
         f"valid/{metric}": record.score,
         "search/entropy": record.entropy,
         "search/temperature": record.temperature,
+        "search/alpha_temperature": record.alpha_scale,
+        "search/gap": record.gap,
+        "valid/coverage": record.coverage,
+        "valid/derived": record.derived_score,
         "time/seconds_per_step": record.seconds_per_step,
     }
     if record.alpha_loss:  # there is none in the warm-up
         values["loss/alpha"] = record.alpha_loss
+    if record.eigenvalue is not None:
+        values["search/eigenvalue"] = record.eigenvalue
     values |= {f"alpha_gradient/{slot}": norm for slot, norm in record.gradient.items()}
+    values |= {f"alpha_cosine/{kind}": value for kind, value in record.gradient_cosine.items()}
+    values |= {f"smoothing/energy/layer{k}": value for k, value in enumerate(record.energy)}
+    values |= {f"smoothing/cosine/layer{k}": value for k, value in enumerate(record.cosine)}
     board.scalars(record.epoch, values)
     board.mixtures(record.epoch, record.mixture, candidates)
+    board.sizes(record.epoch, record.size, candidates)
     progress.status(
         f"loss {record.train_loss:.3f}  valid {metric} {record.score:.4f}  entropy {record.entropy:.2f}"
     )

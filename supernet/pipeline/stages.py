@@ -20,6 +20,7 @@ from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
 from supernet.runtime import InputError
+from supernet.search.record import Ranked
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
@@ -79,17 +80,24 @@ def make_model(space: SearchSpace, graph: Graph, dim: int, seed: int, device: to
 
 
 def score_validator(config: TrainConfig, data: Dataset) -> Callable[[Score], float]:
+    """As `ranker`, of the metric alone."""
+    rank = ranker(config, data)
+    return lambda score: rank(score).score
+
+
+def ranker(config: TrainConfig, data: Dataset) -> Callable[[Score], Ranked]:
     """A function that ranks by a score for the valid part, train and alpha items masked, and returns
-    eval.metric; the same users whatever is scored."""
+    eval.metric and the coverage at its cut-off; the same users whatever is scored."""
     valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
     users = sample_users(valid, config.eval.users, torch.Generator().manual_seed(config.seed))
     k = int(config.eval.metric.split("@")[1])
 
-    def validate(score: Score) -> float:
+    def rank(score: Score) -> Ranked:
         top = top_items(score, users, seen, k, config.eval.memory_mib << 20)
-        return evaluate(top, users, valid, data.n_items, ks=(k,)).means()[config.eval.metric]
+        means = evaluate(top, users, valid, data.n_items, ks=(k,)).means()
+        return Ranked(means[config.eval.metric], means[f"coverage@{k}"])
 
-    return validate
+    return rank
 
 
 def validator(

@@ -44,6 +44,14 @@ class Board:
             for candidate, weight in zip(candidates[slot], weights, strict=True):
                 self._writer.add_scalar(mixture_tag(slot, candidate), float(weight), step)
 
+    def sizes(
+        self, step: int, sizes: Mapping[str, Sequence[float]], candidates: Mapping[str, Sequence[str]]
+    ) -> None:
+        """One point of the output's root-mean-square of every candidate: "size/layer1/user/convolve/gcn"."""
+        for slot, values in sizes.items():
+            for candidate, value in zip(candidates[slot], values, strict=True):
+                self._writer.add_scalar(f"size/{slot}/{candidate}", float(value), step)
+
     def layout(self, candidates: Mapping[str, Sequence[str]]) -> None:
         """The page "Custom scalars": one chart per slot, with a line for each candidate. Call it once."""
         charts = {

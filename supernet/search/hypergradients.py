@@ -135,10 +135,10 @@ def neumann(
     )
     total = v
     for _ in range(terms):
-        curved = _products(slopes, weights, v)
+        curved = products(slopes, weights, v)
         v = [a - lr * b for a, b in zip(v, curved, strict=True)]
         total = [a + b for a, b in zip(total, v, strict=True)]
-    mixed = _products(slopes, alphas, total)
+    mixed = products(slopes, alphas, total)
     return [g - lr * m for g, m in zip(direct, mixed, strict=True)], float(loss.detach())
 
 
@@ -146,7 +146,7 @@ def _gradients(loss: Tensor, inputs: Sequence[Tensor]) -> list[Tensor]:
     return list(torch.autograd.grad(loss, list(inputs), materialize_grads=True, allow_unused=True))
 
 
-def _products(slopes: Sequence[Tensor], inputs: Sequence[Tensor], v: Sequence[Tensor]) -> list[Tensor]:
+def products(slopes: Sequence[Tensor], inputs: Sequence[Tensor], v: Sequence[Tensor]) -> list[Tensor]:
     """Σ_w (∂ slope_w / ∂ input)ᵀ v_w of each input; zeros for one that the slopes do not depend on."""
     known = [(s, x) for s, x in zip(slopes, v, strict=True) if s.requires_grad]
     if not known:

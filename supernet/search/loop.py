@@ -1,5 +1,5 @@
-"""The bilevel loop: weights on train pairs, alphas on alpha pairs, in turn; it can stop anywhere and go on
-exactly."""
+"""The bilevel loop: weights on train pairs, alphas on what their objective reads, in turn; it can stop
+anywhere and go on exactly."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ops.mixture import Mix, calibrating
+from ops.mixture import Mix, calibrating, set_norm
 from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
+from supernet.search.costs import Costs
+from supernet.search.eigenvalue import dominant_eigenvalue
 from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.record import EpochSums, SearchEpoch
-from supernet.search.relaxations import entropy, mix, partial, paths, temperature_at
+from supernet.search.objectives import OBJECTIVES
+from supernet.search.record import EpochSums, Ranked, SearchEpoch
+from supernet.search.regularisers import penalty
+from supernet.search.relaxations import entropy, mix, noisy, partial, paths, temperature_at
 from supernet.search.settings import SearchSettings
+from supernet.search.shrink import drop_weakest, dropped_candidates
+from supernet.search.smoothing import dirichlet_energy, mean_cosine
 from supernet.training.fit import adam, draw_batch, finite, training_loss
-from supernet.training.losses import step_loss
 from supernet.training.recipe import Recipe
 
-Validate = Callable[[Vectors, Weights], float]
+Validate = Callable[[Vectors, Weights], Ranked]
 OnEpoch = Callable[[SearchEpoch], None]
 OnStep = Callable[[int, int], None]
 
@@ -36,6 +41,8 @@ class Search:
 
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
     stopped, bit for bit on the CPU.
+
+    costs: expected milliseconds of a step, where settings.cost_weight asks for them.
     """
 
     def __init__(
@@ -46,21 +53,29 @@ class Search:
         recipe: Recipe,
         settings: SearchSettings,
         generator: torch.Generator,
+        costs: Costs | None = None,
     ) -> None:
         self.model, self.graph, self.recipe, self.settings = model, graph, recipe, settings
-        self.generator = generator
+        self.generator, self.costs = generator, costs
         self.seen = data.user_items(["train"])
-        alpha_generator = torch.Generator().manual_seed(generator.initial_seed() + 1)
         self.train = Batches(data.parts["train"], recipe.batch_size, generator)
-        self.held_out = Batches(data.parts["alpha"], settings.alpha_batch_size, alpha_generator)
-        self.weight_optimiser = adam(model.weights(), recipe.lr)
+        self.alpha_generator = torch.Generator().manual_seed(generator.initial_seed() + 1)
+        make = OBJECTIVES[settings.objective]
+        self.objective = make(model, graph, data, recipe, settings, self.alpha_generator)
+        frozen = settings.freeze == "embeddings"
+        self.weights = [w for w in model.weights() if not (frozen and model.is_embedding(w))]
+        self.weight_optimiser = adam(self.weights, recipe.lr)
         self.alphas = list(model.alphas.values())
-        group = {"params": self.alphas}  # as a group it may be empty: a space may have nothing to choose
+        # as a group it may be empty: a space may have nothing to choose
+        group = {"params": [*self.alphas, *self.objective.parameters()]}
         self.alpha_optimiser = torch.optim.Adam([group], lr=settings.alpha_lr, betas=(0.5, 0.999))
+        set_norm(model, settings.norm)
         self.epoch, self.step = 0, 0
         self.sums = EpochSums(list(model.alphas))
         self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
+        self.kept: dict[str, Any] | None = None
+        self.stopped = False
 
     @property
     def warmup(self) -> int:
@@ -74,7 +89,8 @@ class Search:
         settings = self.settings
         epochs = max(1, settings.epochs - self.warmup)
         epoch = min(max(0, self.epoch - self.warmup), epochs - 1)
-        return temperature_at(epoch, epochs, settings.temperature_start, settings.temperature_end)
+        ends = settings.temperature_start, settings.temperature_end
+        return temperature_at(epoch, epochs, *ends, settings.temperature_schedule)
 
     def mixture(self, detach: bool = True) -> dict[str, Tensor]:
         """The current mixture of every open slot, (K,) each."""
@@ -82,11 +98,11 @@ class Search:
 
     def slots(self, generator: torch.Generator, detach: bool) -> dict[str, Mix]:
         """What a step computes of every open slot, by `settings.cost`; draws come from `generator`."""
-        settings = self.settings
+        settings, alphas = self.settings, dict(self.model.alphas.items())
         if settings.cost == "sampled":
-            alphas = dict(self.model.alphas.items())
             return paths(alphas, settings.relaxation, self.temperature, generator, detach)
-        mixture = self.mixture(detach)
+        alphas = noisy(alphas, settings.alpha_noise, settings.alpha_noise_scale, generator)
+        mixture = mix(alphas, settings.relaxation, self.temperature, detach)
         if settings.cost == "partial":
             return partial(mixture, self.model.dim, settings.channels, generator)
         return dict(mixture)
@@ -103,18 +119,45 @@ class Search:
         validate: a score of the mixture, for watching only. on_epoch, on_step: observers. save: writes a
         checkpoint.
         """
-        while self.epoch < self.settings.epochs:
+        while self.epoch < self.settings.epochs and not self.stopped:
             self._epoch(on_step, save)
             record = self._record(validate)
             self.history.append(asdict(record))
+            self._look_back(record)
+            if self.epoch + 1 in self.settings.shrink_at:
+                drop_weakest(self.model)
             self.epoch, self.step, self.sums = self.epoch + 1, 0, EpochSums(list(self.model.alphas))
             if on_epoch is not None:
                 on_epoch(record)
             if save is not None:
                 save()
-        return self.mixture()
+        return self._final()
+
+    def _final(self) -> dict[str, Tensor]:
+        """The last mixture, or that of the epoch which was kept."""
+        if self.kept is None or not (self.stopped or self.settings.snapshot):
+            return self.mixture()
+        return {slot: p.clone() for slot, p in self.kept["mixture"].items()}
+
+    def _look_back(self, record: SearchEpoch) -> None:
+        """Keep this epoch's mixture where it is the best yet, or before the eigenvalue rises; stop where it
+        has risen."""
+        settings, kept = self.settings, self.kept
+        if self.epoch < self.warmup:
+            return
+        now = {"mixture": self.mixture(), "score": record.derived_score, "eigenvalue": record.eigenvalue}
+        if settings.eigenvalue_stop and record.eigenvalue is not None:
+            before = None if kept is None else kept["eigenvalue"]
+            if before is not None and abs(before) < settings.eigenvalue_stop * abs(record.eigenvalue):
+                self.stopped = True
+            else:
+                self.kept = now
+        elif settings.snapshot and (kept is None or record.derived_score > kept["score"]):
+            self.kept = now
 
     def _epoch(self, on_step: OnStep | None, save: Callable[[], None] | None) -> None:
+        share = 1.0 - self.epoch / max(1, self.settings.epochs - 1)
+        self.model.auxiliary_skip = self.settings.auxiliary_skip * share
         if self.step == 0:
             with calibrating(self.model):
                 self.model(self.graph, self.mixture())
@@ -144,13 +187,10 @@ class Search:
         """One Adam step of the alphas on a batch of alpha pairs, weights fixed."""
         if not self.alphas:
             return
-        batch = draw_batch(
-            self.held_out, self.seen, self.graph.nodes[ITEM], self.recipe, self.held_out.generator
-        )
+        self.objective.draw()
 
         def alpha_loss() -> Tensor:
-            slots = self.slots(self.held_out.generator, detach=False)
-            return step_loss(self.model, self.graph, batch, self.recipe, slots)
+            return self.alpha_loss(self.slots(self.alpha_generator, detach=False))
 
         def train_loss() -> Tensor:
             return self._train_loss(self.slots(self.generator, detach=False))
@@ -158,15 +198,28 @@ class Search:
         method = HYPERGRADIENTS[self.settings.order]
         losses = (
             _repeatable(train_loss, self.generator, self._train_batch),
-            _repeatable(alpha_loss, self.held_out.generator),
+            _repeatable(alpha_loss, self.alpha_generator),
         )
-        gradients, loss = method(self.alphas, self.model.weights(), *losses, self.recipe.lr)
-        for alpha, gradient in zip(self.alphas, gradients, strict=True):
+        learnt = [*self.alphas, *self.objective.parameters()]
+        gradients, loss = method(learnt, self.weights, *losses, self.recipe.lr)
+        for alpha, gradient in zip(learnt, gradients, strict=True):
             alpha.grad = gradient
         self.alpha_optimiser.step()
-        for alpha in self.alphas:
+        for alpha in learnt:
             alpha.grad = None
-        self.sums.add_alpha(loss, gradients)
+        self.sums.add_alpha(loss, gradients[: len(self.alphas)])
+
+    def alpha_loss(self, slots: dict[str, Mix]) -> Tensor:
+        """The objective's loss of its batch, what the settings add against collapse, and the cost."""
+        settings, names = self.settings, self.model.space.choices()
+        grown = (self.epoch + 1 - self.warmup) / max(1, settings.epochs - self.warmup)
+        weights = {"idle": settings.idle, "beta": settings.beta * grown, "zero_one": settings.zero_one}
+        loss = self.objective(slots)
+        if not any(weights.values()) and self.costs is None:
+            return loss
+        mixture = self.mixture(detach=False)
+        loss = loss + penalty(weights, dict(self.model.alphas.items()), mixture, names)
+        return loss if self.costs is None else loss + settings.cost_weight * self.costs.expected(mixture)
 
     def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
         """Of the batch of the coming weight step."""
@@ -180,22 +233,54 @@ class Search:
         return self.batch
 
     def _record(self, validate: Validate) -> SearchEpoch:
-        mixture = self.mixture()
+        mixture, design = self.mixture(), self.argmax()
         with torch.no_grad():
-            score = validate(self.model(self.graph, mixture), mixture)
+            ranked = validate(self.model(self.graph, mixture), mixture)
+            derived = validate(self.model(self.graph, design), design).score
+            history = self.model.history(self.graph, mixture)
         entropies = [entropy(p) for p in mixture.values()]
+        watcher = torch.Generator().manual_seed(self.epoch)
         return SearchEpoch(
             epoch=self.epoch + 1,
             train_loss=self.sums.train / len(self.train),
             alpha_loss=self.sums.alpha / max(1, self.sums.alpha_steps),
-            score=score,
+            score=ranked.score,
+            derived_score=derived,
+            gap=ranked.score - derived,
             temperature=self.temperature,
+            alpha_scale=self.objective.temperature,
             entropy=sum(entropies) / max(1, len(entropies)),
             mixture={slot: p.tolist() for slot, p in mixture.items()},
+            size={slot: m.log_scale.exp().tolist() for slot, (m, *_) in self.model.mixtures().items()},
             gradient=self.sums.gradients(),
+            gradient_cosine=self.sums.cosines(),
+            eigenvalue=self._eigenvalue(),
+            energy=dirichlet_energy(history, self.graph),
+            cosine=mean_cosine(history, watcher),
+            coverage=ranked.coverage,
             seconds=self.sums.seconds,
             seconds_per_step=self.sums.seconds / len(self.train),
         )
+
+    def argmax(self) -> dict[str, Mix]:
+        """The largest candidate of every open slot, as the model reads it."""
+        return self.model.one_hot({slot: int(p.argmax()) for slot, p in self.mixture().items()})
+
+    def _eigenvalue(self) -> float | None:
+        every = self.settings.eigenvalue_every
+        if not every or self.epoch < self.warmup or (self.epoch + 1) % every or not self.alphas:
+            return None
+        state = self.objective.state_dict(), self.alpha_generator.get_state()
+        self.objective.draw()
+        watcher = torch.Generator().manual_seed(self.epoch)
+
+        def loss() -> Tensor:
+            return self.objective(dict(self.mixture(detach=False)))
+
+        value = dominant_eigenvalue(loss, self.alphas, watcher)
+        self.objective.load_state_dict(state[0])
+        self.alpha_generator.set_state(state[1])
+        return value
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the rest of the search depends on; plain containers and tensors (for `weights_only`
@@ -205,11 +290,13 @@ class Search:
             "weight_optimiser": self.weight_optimiser.state_dict(),
             "alpha_optimiser": self.alpha_optimiser.state_dict(),
             "train": self.train.state_dict(),
-            "held_out": self.held_out.state_dict(),
+            "objective": self.objective.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
             "sums": self.sums.state_dict(),
             "history": self.history,
+            "kept": self.kept,
+            "stopped": self.stopped,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -218,9 +305,11 @@ class Search:
         self.weight_optimiser.load_state_dict(state["weight_optimiser"])
         self.alpha_optimiser.load_state_dict(state["alpha_optimiser"])
         self.train.load_state_dict(state["train"])
-        self.held_out.load_state_dict(state["held_out"])
+        self.objective.load_state_dict(state["objective"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])
         self.sums.load_state_dict(state["sums"])
+        self.kept, self.stopped = state["kept"], state["stopped"]
+        dropped_candidates(self.model)
 
 
 def _repeatable(

@@ -2,37 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 COSTS = ("dense", "sampled", "partial")
+FREEZES = ("none", "embeddings")
+TEMPERATURES = ("fixed", "learned")
 
 
 @dataclass  # not frozen: it is the schema of the config node too, and omegaconf makes frozen nodes read-only
 class SearchSettings:
-    """Numbers of the alternating loop.
+    """Numbers of the search.
 
-    cost: what a step computes; "dense": all candidates of every slot, "sampled": one path drawn anew for
-    each step, "partial": all candidates of the aggregate slots on the share `channels` of the channels, sym
-    on the others. epochs: passes over the train pairs. warmup: of those, epochs in which only weights are
-    trained, at most all but the last. relaxation: name in RELAXATIONS; its temperature goes geometrically
-    from temperature_start to temperature_end. order: hypergradient, by name. alpha_lr: of Adam on the
-    alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for each alpha step. select:
-    selection rule, by name; select_pool and select_steps: designs and batches of its first round of short
-    trainings. checkpoint_every: weight steps between checkpoints, beside the one that ends an epoch (0:
-    none).
+    What a step computes. cost: "dense": all candidates of every slot, "sampled": one path drawn anew for each
+    step, "partial": all candidates of the aggregate slots on the share `channels` of the channels, sym on the
+    others. norm: how candidates are evened, one of `ops.mixture.NORMS`.
+
+    The loop. epochs: passes over the train pairs. warmup: of those, epochs in which only weights are trained,
+    at most all but the last. order: hypergradient, by name. alpha_lr: of Adam on the alphas.
+    alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for each alpha step. freeze: what the
+    search takes as it is, "none" or "embeddings", which then come from `embeddings`, the derived.pt of a run
+    with the same data and dim, or where that is null from `pretrain_epochs` of MF.
+
+    The mixture. relaxation: name in RELAXATIONS; its temperature goes from temperature_start to
+    temperature_end by temperature_schedule. alpha_noise: what is added to the alphas in each step, by name,
+    times alpha_noise_scale.
+
+    What alphas learn from. objective: name in OBJECTIVES; view_dropout: edges that a view of "contrastive"
+    lacks. alpha_temperature: of a softmax loss on the alpha part, "fixed", the recipe's, or "learned".
+    cost_weight: of the expected milliseconds of a step, over those of the space's dearest design.
+
+    Against collapse. idle, beta, zero_one: weights of the regularisers of these names; beta's grows from 0.
+    auxiliary_skip: share of a layer's input that is added to its output, falling to 0. shrink_at: epochs
+    after which the weakest candidate of every slot is dropped. eigenvalue_every: epochs between looks at the
+    dominant eigenvalue (0: none); eigenvalue_stop: stop, and go back to the alphas of the earlier look, where
+    the earlier over the present one falls below this share (0: never). snapshot: at the end take the alphas
+    of the epoch whose derived design, with inherited weights, ranked best on valid.
+
+    The choice. select: selection rule, by name; select_pool and select_steps: designs and batches of its
+    first round of short trainings. checkpoint_every: weight steps between checkpoints, beside the one that
+    ends an epoch (0: none).
     """
 
     cost: str = "dense"
     channels: float = 0.25
+    norm: str = "scale"
     epochs: int = 8
     warmup: int = 2
-    relaxation: str = "softmax"
-    temperature_start: float = 1.0
-    temperature_end: float = 0.5
     order: str = "first_order"
     alpha_lr: float = 0.005
     alpha_batch_size: int = 2048
     alpha_every: int = 1
+    freeze: str = "none"
+    embeddings: str | None = None
+    pretrain_epochs: int = 10
+    relaxation: str = "softmax"
+    temperature_start: float = 1.0
+    temperature_end: float = 0.5
+    temperature_schedule: str = "geometric"
+    alpha_noise: str = "none"
+    alpha_noise_scale: float = 1.0
+    objective: str = "held_out"
+    view_dropout: float = 0.2
+    alpha_temperature: str = "fixed"
+    cost_weight: float = 0.0
+    idle: float = 0.0
+    beta: float = 0.0
+    zero_one: float = 0.0
+    auxiliary_skip: float = 0.0
+    shrink_at: list[int] = field(default_factory=list)
+    eigenvalue_every: int = 0
+    eigenvalue_stop: float = 0.0
+    snapshot: bool = False
     select: str = "rescored"
     select_pool: int = 9
     select_steps: int = 90

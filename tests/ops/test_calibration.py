@@ -13,6 +13,7 @@ from ops.mixture import (
     ReadoutMixture,
     ScoreMixture,
     calibrating,
+    set_norm,
 )
 from ops.readout import READOUTS
 
@@ -157,3 +158,52 @@ def test_width_is_the_number_of_columns(names):
     mixture = ReadoutMixture(names, DIM, LAYERS)
     p = torch.full((len(names),), 1 / len(names))
     assert mixture([torch.ones(5, DIM)] * (LAYERS + 1), p).shape == (5, mixture.width)
+
+
+@pytest.mark.parametrize("graph", ["hub"], indirect=True)
+def test_a_norm_of_each_output_takes_mean_and_spread_off_every_channel(slot):
+    mixture, inputs = slot
+    set_norm(mixture, "output")
+    if isinstance(mixture, ReadoutMixture):
+        assert mixture.norm == "scale", "concat has other columns"
+        return
+    generator = torch.Generator().manual_seed(0)
+    p = torch.rand(len(mixture.candidates), generator=generator).to(mixture.log_scale)
+    expected = torch.zeros_like(inputs[0] if isinstance(mixture, ConvolveMixture) else inputs[1])
+    for share, (name, module) in zip(p, mixture.candidates.items(), strict=True):
+        out = module(*inputs)
+        even = (out - out.mean(dim=0)) / (out.var(dim=0, correction=0) + 1e-5).sqrt()
+        expected = expected + share * (torch.zeros_like(out) if name == "none" else even)
+    tolerance = {"rtol": 1e-4, "atol": 1e-4}
+    torch.testing.assert_close(mixture(*inputs, p.to(expected)), expected, **tolerance)
+
+
+@pytest.mark.parametrize("graph", ["hub"], indirect=True)
+def test_without_a_norm_the_largest_counts_most(slot):
+    mixture, inputs = slot
+    uniform = torch.full_like(mixture.log_scale, 1 / len(mixture.candidates))
+    with calibrating(mixture):
+        mixture(*inputs, uniform)
+    assert not torch.equal(mixture.factors(uniform), uniform)
+    set_norm(mixture, "none")
+    assert torch.equal(mixture.factors(uniform), uniform)
+
+
+def test_an_unknown_norm_is_refused():
+    with pytest.raises(ValueError, match="norm must be one of scale, output, none, found 'layer'"):
+        set_norm(ConvolveMixture(["light", "gcn"], DIM), "layer")
+
+
+@pytest.mark.parametrize("graph", ["hub"], indirect=True)
+def test_dropped_candidates_are_not_computed(slot, monkeypatch):
+    mixture, inputs = slot
+    p = torch.full_like(mixture.log_scale, 0.5)
+    dropped = [k for k, name in enumerate(mixture.names) if k % 2]
+    p[dropped] = 0.0
+    expected = mixture(*inputs, p)
+    asked = []
+    for name, module in mixture.candidates.items():
+        module.register_forward_hook(lambda *_, name=name: asked.append(name))
+    mixture.dropped = frozenset(dropped)
+    torch.testing.assert_close(mixture(*inputs, p), expected)
+    assert not {mixture.names[k] for k in dropped} & set(asked)

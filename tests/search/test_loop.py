@@ -9,6 +9,7 @@ import torch
 from ops.mixture import Mixture
 from supernet.data.dataset import Pairs
 from supernet.data.sampling import Batch
+from supernet.search.record import Ranked
 from supernet.search.relaxations import mix
 from supernet.training.fit import fit
 from supernet.training.losses import batch_loss
@@ -17,7 +18,7 @@ NONE = torch.zeros(0, dtype=torch.long)
 
 
 def score(vectors, weights):
-    return float(vectors.user.sum())
+    return Ranked(float(vectors.user.sum()), 0.5)
 
 
 def snapshot(parameters):
@@ -173,7 +174,7 @@ def test_watching_does_not_change_the_search(tiny):
 
 
 def test_validation_is_for_watching_only(tiny):
-    one, two = (finished(tiny.search(), lambda *_, v=v: v) for v in (0.0, 7.0))
+    one, two = (finished(tiny.search(), lambda *_, v=v: Ranked(v)) for v in (0.0, 7.0))
     assert same(one[0], two[0])
     assert [record["score"] for record in two[3]] == [7.0] * 4
 
@@ -191,7 +192,8 @@ def test_the_supervised_alpha_pairs_are_no_message_edges(tiny):
         for part in tiny.data.parts
     }
     assert edges == pairs["train"]
-    drawn = [search.held_out.draw() for _ in range(len(search.held_out))]
+    batches = search.objective.batches
+    drawn = [batches.draw() for _ in range(len(batches))]
     supervised = {pair for batch in drawn for pair in zip(*map(torch.Tensor.tolist, batch), strict=True)}
     assert supervised == pairs["alpha"]
     assert not supervised & edges

@@ -9,14 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supernet.search.hypergradients import HYPERGRADIENTS
-from supernet.search.relaxations import RELAXATIONS, entropy, mix, partial, paths, temperature_at
+from supernet.search.relaxations import (
+    RELAXATIONS,
+    SCHEDULES,
+    entropy,
+    mix,
+    noisy,
+    partial,
+    paths,
+    temperature_at,
+)
 from supernet.search.selection import SELECTIONS
 from supernet.space import SearchSpace
 
-ALPHAS = st.lists(st.floats(-5, 5, width=32), min_size=2, max_size=8)
+ALPHAS = st.lists(st.integers(-80, 80).map(lambda n: n / 16), min_size=2, max_size=8)
+SIMPLEX = [name for name in RELAXATIONS if name != "sigmoid"]
 
 
-@pytest.mark.parametrize("name", list(RELAXATIONS))
+@pytest.mark.parametrize("name", SIMPLEX)
 @given(alpha=ALPHAS, temperature=st.floats(0.05, 10))
 def test_a_relaxation_is_a_point_of_the_simplex_in_the_order_of_alpha(name, alpha, temperature):
     alpha = torch.tensor(alpha)
@@ -29,7 +39,7 @@ def test_a_relaxation_is_a_point_of_the_simplex_in_the_order_of_alpha(name, alph
     torch.testing.assert_close(RELAXATIONS[name](alpha + 3, temperature), p, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", list(RELAXATIONS))
+@pytest.mark.parametrize("name", SIMPLEX)
 def test_equal_alphas_are_undecided_and_cold_ones_decided(name):
     torch.testing.assert_close(RELAXATIONS[name](torch.zeros(4), 0.3), torch.full((4,), 0.25))
     p = RELAXATIONS[name](torch.tensor([0.0, 1.0, 0.5]), 0.01)
@@ -39,6 +49,76 @@ def test_equal_alphas_are_undecided_and_cold_ones_decided(name):
 def test_softmax_is_its_formula():
     p = RELAXATIONS["softmax"](torch.tensor([1.0, 2.0]), 0.5)
     assert p[1].item() == pytest.approx(math.exp(4) / (math.exp(2) + math.exp(4)))
+
+
+@given(alpha=ALPHAS, temperature=st.floats(0.05, 10))
+def test_sparsemax_is_the_nearest_point_of_the_simplex(alpha, temperature):
+    """By bisection of the threshold whose remainders add up to 1."""
+    z = torch.tensor(alpha, dtype=torch.float64) / temperature
+    low, high = float(z.max()) - 1, float(z.max())
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if float((z - middle).clamp(min=0).sum()) > 1 else (low, middle)
+    expected = (z - low).clamp(min=0)
+    found = RELAXATIONS["sparsemax"](torch.tensor(alpha, dtype=torch.float64), temperature)
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_sparsemax_has_the_gradient_of_its_support():
+    alpha = torch.tensor([0.5, 0.2, -3.0, 0.4], dtype=torch.float64, requires_grad=True)
+    assert RELAXATIONS["sparsemax"](alpha, 1.0)[2] == 0.0
+    assert torch.autograd.gradcheck(lambda a: RELAXATIONS["sparsemax"](a, 1.0), alpha)
+
+
+def test_top_two_shares_between_the_two_largest():
+    p = RELAXATIONS["top2"](torch.tensor([1.0, 3.0, 2.0, -1.0]), 0.5)
+    torch.testing.assert_close(p, torch.tensor([0.0, 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(2)), 0.0]))
+
+
+@given(alpha=ALPHAS, temperature=st.floats(0.05, 10))
+def test_sigmoid_judges_every_candidate_by_itself(alpha, temperature):
+    p = RELAXATIONS["sigmoid"](torch.tensor(alpha), temperature)
+    for value, weight in zip(alpha, p.tolist(), strict=True):
+        assert weight == pytest.approx(1 / (1 + math.exp(-value / temperature)), rel=1e-5, abs=1e-30)
+
+
+@pytest.mark.parametrize("name", list(RELAXATIONS))
+def test_a_dropped_candidate_has_no_weight_and_no_gradient(name):
+    alpha = torch.tensor([0.3, -math.inf, -0.2, 0.1], requires_grad=True)
+    p = RELAXATIONS[name](alpha, 0.7)
+    kept = RELAXATIONS[name](alpha.detach()[[0, 2, 3]], 0.7)
+    assert p[1] == 0.0
+    torch.testing.assert_close(p.detach()[[0, 2, 3]], kept)
+    (gradient,) = torch.autograd.grad((p * torch.arange(4.0)).sum(), alpha)
+    assert bool(gradient.isfinite().all())
+    assert gradient[1] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("noise", "mean", "sd"), [("normal", 0, 1), ("uniform", 0, 1), ("gumbel", 0.5772, 1.2825)]
+)
+def test_noise_has_its_mean_and_spread_and_comes_from_the_generator(noise, mean, sd):
+    alphas = {"a": torch.full((20_000,), 2.0), "b": torch.zeros(3)}
+    one, two = (noisy(alphas, noise, 0.5, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(one["a"], two["a"])
+    assert one["a"].dtype == torch.float32
+    assert float(one["a"].mean()) == pytest.approx(2 + 0.5 * mean, abs=0.03)
+    assert float(one["a"].std()) == pytest.approx(0.5 * sd, abs=0.03)
+    assert noisy(alphas, "none", 1.0, torch.Generator())["b"] is alphas["b"]
+
+
+@pytest.mark.parametrize("schedule", list(SCHEDULES))
+def test_a_schedule_starts_where_it_is_told_and_never_turns(schedule):
+    values = [temperature_at(epoch, 9, 2.0, 0.5, schedule) for epoch in range(9)]
+    assert values[0] == pytest.approx(2.0)
+    assert values[-1] == pytest.approx(2.0 if schedule == "constant" else 0.5)
+    assert values == sorted(values, reverse=True)
+
+
+def test_schedules_are_their_formulas():
+    halfway = {name: temperature_at(4, 9, 2.0, 0.5, name) for name in SCHEDULES}
+    assert halfway == pytest.approx({"geometric": 1.0, "linear": 1.25, "cosine": 1.25, "constant": 2.0})
+    assert temperature_at(2, 9, 2.0, 0.5, "cosine") > temperature_at(2, 9, 2.0, 0.5, "linear")
 
 
 @pytest.mark.parametrize("detach", [True, False])

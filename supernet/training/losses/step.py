@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -31,10 +32,11 @@ def step_loss(
     weights: Weights | None = None,
     dropout: Perturb | None = None,
     contrast: bool = False,
+    sharpness: Tensor | None = None,
 ) -> Tensor:
     """The recipe's loss of a batch; a scalar. Only the vectors that the batch reads are computed to the end.
 
-    contrast: add the `contrast_loss`, recipe.contrast times.
+    contrast: add the `contrast_loss`, recipe.contrast times. sharpness: as in `batch_loss`.
     """
     rows, local = localise(batch)
     with torch.autocast(batch.users.device.type, torch.bfloat16, enabled=recipe.autocast):
@@ -43,7 +45,7 @@ def step_loss(
     offset = correction(graph, recipe.correction)
     offset = None if offset is None else offset.index_select(0, rows[ITEM])
     with rounded_products(recipe.autocast):
-        loss = batch_loss(model, vectors, local, recipe, weights, offset)
+        loss = batch_loss(model, vectors, local, recipe, weights, offset, sharpness)
         if contrast:
             loss = loss + recipe.contrast * contrast_loss(history, vectors, local, recipe)
     return loss
@@ -69,9 +71,11 @@ def batch_loss(
     recipe: Recipe,
     weights: Weights | None = None,
     offset: Tensor | None = None,
+    sharpness: Tensor | None = None,
 ) -> Tensor:
     """The recipe's loss of a batch, given the vectors that it counts in; a scalar. offset: of each item's
-    score in the softmax loss (`correction`), (N_items,).
+    score in the softmax loss (`correction`), (N_items,). sharpness: a scalar that multiplies every score, and
+    has a gradient: 1 / T of a temperature that is learnt.
 
     With similarity="cosine" vectors are normalised first; the `mlp` score reads them as they are, since its
     input must be the same in training and in ranking.
@@ -80,7 +84,9 @@ def batch_loss(
     cosine = recipe.similarity == "cosine" and "mlp" not in model.score.candidates
     cosine = cosine or (whole and isinstance(only, Cosine))
     read = unit_rows if cosine else _as_it_is
-    score = partial(_score, model.score, None if weights is None else weights.get("score"))
+    score: Callable[..., Tensor] = partial(
+        _score, model.score, None if weights is None else weights.get("score")
+    )
     users = read(vectors.user.index_select(0, batch.users))
     if recipe.sampling == "hard":
         pool = read(F.embedding(batch.negatives, vectors.item.detach()))
@@ -90,6 +96,10 @@ def batch_loss(
     unit = cosine and only is not None  # dot and cosine agree
     product = unit or (whole and isinstance(only, Dot))
     bound = 1.0 if unit else None
+    if sharpness is not None and product:
+        users, bound = users * sharpness, None if bound is None else float(sharpness.detach())
+    elif sharpness is not None:
+        score = _times(score, sharpness)
     return LOSSES[recipe.loss](Scored(score, users, items, negatives, batch, recipe, offset, product, bound))
 
 
@@ -104,6 +114,10 @@ def localise(batch: Batch) -> tuple[dict[str, Tensor], Batch]:
 def _negatives(chosen: Tensor, items: Tensor) -> Tensor:
     """Rows of the items; torch cannot differentiate a lookup of nothing twice."""
     return F.embedding(chosen, items) if chosen.numel() else items.new_zeros(*chosen.shape, items.shape[1])
+
+
+def _times(score: Callable[..., Tensor], factor: Tensor) -> Callable[..., Tensor]:
+    return lambda *vectors, **how: score(*vectors, **how) * factor
 
 
 def _as_it_is(x: Tensor) -> Tensor:

@@ -1,0 +1,60 @@
+"""The checks of the search node: names, ranges, and keys that must agree."""
+
+from __future__ import annotations
+
+from ops.mixture import NORMS
+from supernet.config.loss_checks import known
+from supernet.config.schemas import TrainConfig
+from supernet.runtime import InputError
+from supernet.search.hypergradients import HYPERGRADIENTS
+from supernet.search.objectives import OBJECTIVES
+from supernet.search.relaxations import NOISES, RELAXATIONS, SCHEDULES
+from supernet.search.selection import SELECTIONS
+from supernet.search.settings import COSTS, FREEZES, TEMPERATURES, SearchSettings
+from supernet.training.losses import SHARED
+
+
+def check_search(config: TrainConfig) -> None:
+    """Errors: InputError, with the key, the value and the choices."""
+    search: SearchSettings = config.search
+    known("search.relaxation", search.relaxation, RELAXATIONS)
+    known("search.temperature_schedule", search.temperature_schedule, SCHEDULES)
+    known("search.alpha_noise", search.alpha_noise, NOISES)
+    known("search.cost", search.cost, COSTS)
+    known("search.norm", search.norm, NORMS)
+    known("search.order", search.order, HYPERGRADIENTS)
+    known("search.objective", search.objective, OBJECTIVES)
+    known("search.alpha_temperature", search.alpha_temperature, TEMPERATURES)
+    known("search.freeze", search.freeze, FREEZES)
+    known("search.select", search.select, SELECTIONS)
+    if not 0 < search.channels <= 1:
+        raise InputError(f"search.channels must lie in (0, 1], found {search.channels}")
+    if not 0 < search.view_dropout < 1:
+        raise InputError(f"search.view_dropout must lie in (0, 1), found {search.view_dropout}")
+    if not 0 <= search.eigenvalue_stop < 1:
+        raise InputError(f"search.eigenvalue_stop must lie in [0, 1), found {search.eigenvalue_stop}")
+    _together(config)
+
+
+def _together(config: TrainConfig) -> None:
+    search: SearchSettings = config.search
+    if search.norm == "output" and search.cost == "partial":
+        raise InputError("search.norm=output computes whole candidates; set search.cost=dense or norm=scale")
+    if search.eigenvalue_stop and not search.eigenvalue_every:
+        raise InputError(
+            f"search.eigenvalue_stop={search.eigenvalue_stop} compares eigenvalues; set "
+            "search.eigenvalue_every"
+        )
+    outside = [epoch for epoch in search.shrink_at if not 0 < epoch < search.epochs]
+    if outside:
+        raise InputError(
+            f"search.shrink_at: after epoch {outside[0]} there is no other; give epochs from 1 to "
+            f"{search.epochs - 1}"
+        )
+    if search.embeddings is not None and search.freeze != "embeddings":
+        raise InputError("search.embeddings is read where search.freeze=embeddings; set both or neither")
+    if search.alpha_temperature == "learned" and config.loss.name not in SHARED:
+        raise InputError(
+            f"search.alpha_temperature=learned needs a loss with a temperature, {' or '.join(SHARED)}; "
+            f"found loss.name={config.loss.name}"
+        )
