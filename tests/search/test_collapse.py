@@ -1,0 +1,135 @@
+"""The switches against collapse, each by what it does to a search."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from supernet.search import loop
+from supernet.search.record import Ranked
+from tests.search.test_loop import finished, keep, same, score, snapshot
+
+
+def ranking(scores):
+    """A validation that ranks as it is told: the mixture of each epoch first, then its argmax."""
+    told = iter(scores)
+    return lambda vectors, weights: Ranked(next(told))
+
+
+def test_a_snapshot_is_the_mixture_whose_derived_design_ranked_best(tiny):
+    search, seen = tiny.search(replace(tiny.settings, snapshot=True, warmup=1)), []
+    # epoch 1 is warm-up: its 9 does not count; of the others epoch 3 is the best
+    told = ranking([0, 9, 0, 1, 0, 5, 0, 2])
+    final = search.run(told, on_epoch=lambda record: seen.append(search.mixture()))
+    assert [record["derived_score"] for record in search.history] == [9, 1, 5, 2]
+    assert [record["gap"] for record in search.history] == [-9, -1, -5, -2]
+    for slot, p in final.items():
+        assert p.tolist() == search.history[2]["mixture"][slot]
+        assert p.tolist() != search.history[3]["mixture"][slot]
+
+
+def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeypatch):
+    values = iter([1.0, 1.2, 2.0, 9.0])
+    monkeypatch.setattr(loop, "dominant_eigenvalue", lambda *_: next(values))
+    settings = replace(tiny.settings, epochs=6, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
+    search = tiny.search(settings)
+    final = search.run(score)
+    assert [record["eigenvalue"] for record in search.history] == [1.0, 1.2, 2.0]  # 1.2 / 2.0 < .75
+    assert search.stopped
+    assert all(p.tolist() == search.history[1]["mixture"][slot] for slot, p in final.items())
+
+
+@pytest.mark.parametrize("objective", ["held_out", "contrastive"])
+def test_looking_at_the_eigenvalue_does_not_change_the_search(tiny, objective):
+    settings = replace(tiny.settings, objective=objective, alpha_noise="gumbel")
+    expected = finished(tiny.search(settings))
+    search = tiny.search(replace(settings, eigenvalue_every=2))
+    assert same(finished(search)[0], expected[0])
+    looked = [record["eigenvalue"] for record in search.history]
+    assert [value is not None for value in looked] == [False, True, False, True]
+    assert all(value != 0.0 for value in looked if value is not None)
+
+
+def test_an_auxiliary_skip_falls_to_nothing(tiny):
+    search, shares = tiny.search(replace(tiny.settings, auxiliary_skip=0.6)), []
+    search.run(score, on_step=lambda *_: shares.append(search.model.auxiliary_skip))
+    steps = len(search.train)
+    assert shares[::steps] == pytest.approx([0.6, 0.4, 0.2, 0.0])
+
+
+def test_an_auxiliary_skip_adds_the_layers_input(tiny):
+    space = replace(tiny.space, layers=1, aggregate=("none",), convolve=("light",), readout=("last",))
+    space = replace(space, activation=("identity",))
+    model = tiny.search(space=space).model
+    model.auxiliary_skip = 0.25
+    vectors = model(tiny.graph)
+    for found, side in zip(vectors, ("user", "item"), strict=True):
+        torch.testing.assert_close(found, 0.25 * model.features[side](None))
+
+
+@pytest.mark.parametrize("name", ["idle", "beta", "zero_one"])
+def test_a_regulariser_moves_the_alphas_and_not_the_weights_of_a_step(tiny, name):
+    relaxation = "sigmoid" if name == "zero_one" else "softmax"
+    space = replace(tiny.space, aggregate=("none", "sym", "max"), convolve=("light", "skip"))
+    settings = replace(tiny.settings, relaxation=relaxation, warmup=0)
+    with torch.no_grad():
+        searches = [tiny.search(replace(settings, **change), space=space) for change in ({}, {name: 50.0})]
+        for search in searches:
+            for alpha in search.alphas:
+                alpha.copy_(torch.linspace(0.3, 0, len(alpha)))
+    for search in searches:
+        search.alpha_step()
+    assert not same(searches[0].alphas, searches[1].alphas)
+    before = [snapshot(search.model.weights()) for search in searches]
+    assert same(*before)
+    if name == "idle":
+        slot = "layer1/user/interactions/aggregate"
+        held_down, free = (search.mixture()[slot][0] for search in reversed(searches))
+        assert held_down < free
+
+
+def test_frozen_embeddings_stay_and_all_else_moves(tiny):
+    search = tiny.search(replace(tiny.settings, freeze="embeddings"))
+    features = snapshot(search.model.features.parameters())
+    others = snapshot(search.weights)
+    search.run(score)
+    assert same(search.model.features.parameters(), features)
+    assert len(search.weights) > 0
+    assert not any(torch.equal(a, b) for a, b in zip(search.weights, others, strict=True) if a.numel() > 1)
+    assert all(bool((alpha != 0).all()) for alpha in search.alphas)
+
+
+CHANGES = [
+    {"alpha_noise": "uniform", "alpha_noise_scale": 0.3},
+    {"snapshot": True},
+    {"norm": "output"},
+    {"norm": "none"},
+    {"auxiliary_skip": 0.5, "idle": 1.0, "beta": 0.1},
+    {"relaxation": "sigmoid", "zero_one": 1.0},
+    {"relaxation": "top2", "temperature_schedule": "cosine"},
+    {"objective": "contrastive"},
+    {"eigenvalue_every": 1, "eigenvalue_stop": 0.01},
+    {"freeze": "embeddings", "order": "finite_difference"},
+    {"cost": "sampled", "relaxation": "sparsemax"},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=lambda changes: "-".join(map(str, changes.values())))
+def test_with_every_switch_kill_and_resume_equal_never_stopped(tiny, tmp_path, changes):
+    settings = replace(tiny.settings, checkpoint_every=2, **changes)
+    whole = tiny.search(settings)
+    expected = finished(whole)
+    first = tiny.search(settings)
+
+    def save():
+        if (first.epoch, first.step) == (2, 2):
+            keep(first, tmp_path / "state.pt")
+
+    first.run(score, save=save)
+    second = tiny.search(settings, seed=5)
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    actual = finished(second)
+    assert same(actual[0], expected[0])
+    assert {slot: p.tolist() for slot, p in second.run(score).items()} == {
+        slot: p.tolist() for slot, p in whole.run(score).items()
+    }
