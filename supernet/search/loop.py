@@ -205,6 +205,7 @@ class Search:
         for alpha, gradient in zip(learnt, gradients, strict=True):
             alpha.grad = gradient
         self.alpha_optimiser.step()
+        self.objective.bound()
         for alpha in learnt:
             alpha.grad = None
         self.sums.add_alpha(loss, gradients[: len(self.alphas)])

@@ -70,6 +70,11 @@ class HeldOut:
         """What is learnt beside the alphas."""
         return [] if self.log_temperature is None else [self.log_temperature]
 
+    def bound(self) -> None:
+        """Bring a learnt temperature back into its bounds; for after a step."""
+        if self.log_temperature is not None:
+            self.log_temperature.detach().clamp_(math.log(COLDEST), math.log(HOTTEST))
+
     def draw(self) -> None:
         """Go on to the next batch."""
         nodes = self.graph.nodes[ITEM]
@@ -80,8 +85,7 @@ class HeldOut:
         assert self.batch is not None, "draw() first"
         if self.log_temperature is None:
             return step_loss(self.model, self.graph, self.batch, self.recipe, slots)
-        bounded = self.log_temperature.clamp(math.log(COLDEST), math.log(HOTTEST))
-        sharpness = bounded.neg().exp()
+        sharpness = self.log_temperature.neg().exp()
         return step_loss(self.model, self.graph, self.batch, self.unit, slots, sharpness=sharpness)
 
     def state_dict(self) -> dict[str, Any]:
@@ -125,6 +129,9 @@ class Contrastive:
     def parameters(self) -> list[Tensor]:
         """None beside the alphas."""
         return []
+
+    def bound(self) -> None:
+        """Nothing to bound."""
 
     def draw(self) -> None:
         """Go on to the next nodes."""
