@@ -31,6 +31,7 @@ POSITIVE = {
         "temperature_start",
         "temperature_end",
         "pretrain_epochs",
+        "budget",
     ),
     "eval": ("memory_mib",),
 }

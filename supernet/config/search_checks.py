@@ -10,13 +10,16 @@ from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.objectives import OBJECTIVES
 from supernet.search.relaxations import NOISES, RELAXATIONS, SCHEDULES
 from supernet.search.selection import SELECTIONS
-from supernet.search.settings import COSTS, FREEZES, TEMPERATURES, SearchSettings
+from supernet.search.settings import BILEVEL, COSTS, EVALUATIONS, FREEZES, TEMPERATURES, SearchSettings
+from supernet.search.strategies import STRATEGIES
 from supernet.training.losses import SHARED
 
 
 def check_search(config: TrainConfig) -> None:
     """Errors: InputError, with the key, the value and the choices."""
     search: SearchSettings = config.search
+    known("search.strategy", search.strategy, (BILEVEL, *STRATEGIES))
+    known("search.evaluate", search.evaluate, EVALUATIONS)
     known("search.relaxation", search.relaxation, RELAXATIONS)
     known("search.temperature_schedule", search.temperature_schedule, SCHEDULES)
     known("search.alpha_noise", search.alpha_noise, NOISES)
@@ -33,6 +36,13 @@ def check_search(config: TrainConfig) -> None:
         raise InputError(f"search.view_dropout must lie in (0, 1), found {search.view_dropout}")
     if not 0 <= search.eigenvalue_stop < 1:
         raise InputError(f"search.eigenvalue_stop must lie in [0, 1), found {search.eigenvalue_stop}")
+    if not search.select_temperatures or min(search.select_temperatures) <= 0:
+        raise InputError(
+            f"search.select_temperatures must be one or more numbers above 0, found "
+            f"{list(search.select_temperatures)}"
+        )
+    if search.seconds is not None and search.seconds <= 0:
+        raise InputError(f"search.seconds must be above 0, found {search.seconds}")
     _together(config)
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig, arguments, load_space
+from supernet.config import TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
+from supernet.pipeline.chosen import choose_designs, genotype_of
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
+from supernet.pipeline.search_board import close_board, show_epoch
 from supernet.pipeline.stages import (
     describe,
     graph_of,
@@ -29,25 +28,16 @@ from supernet.pipeline.stages import (
     recipe_of,
     score_of,
     space_of,
-    train_model,
 )
 from supernet.report.board import Board
-from supernet.report.figures import genotype_figure, mixture_figure, save_figure
-from supernet.report.progress import Bar, bar
+from supernet.report.progress import bar
 from supernet.runtime import InputError, open_log, set_up, versions, write_json, write_text
 from supernet.search.costs import Costs, measure_costs
 from supernet.search.loop import Search
 from supernet.search.record import Ranked, SearchEpoch
-from supernet.search.selection import SELECTIONS, Trials, known_designs
-from supernet.space import Genotype
-
-PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
-"""Fixed spaces that `rescored` judges too, where they are points of the space searched."""
+from supernet.search.settings import BILEVEL
 
 COSTS = "costs.json"
-
-RUNNERS_UP = 9
-"""At most so many designs are kept beside the chosen one."""
 
 
 def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
@@ -83,12 +73,13 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
-        mixture = _watched(search, config, data, folder, board, log)
+        alone = config.search.strategy != BILEVEL and config.search.evaluate == "trained"
+        mixture = {} if alone else _watched(search, config, data, folder, board, log)
         start = time.perf_counter()
-        designs = _select(search, config, data.without("test"), mixture, log)
-        genotype = _genotype(search, config, designs, mixture, time.perf_counter() - start)
+        designs, rows = choose_designs(search, config, data.without("test"), mixture, folder, board, log)
+        genotype = genotype_of(search, config, designs, mixture, rows, time.perf_counter() - start)
         genotype.save(folder / GENOTYPE)
-        _close_board(board, search, config, genotype, folder)
+        close_board(board, search, config, genotype, folder, rows)
     log.info(
         "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
     )
@@ -118,7 +109,7 @@ def _watched(
     left = (config.search.epochs - search.epoch) * len(search.train) - search.step
 
     def show(record: SearchEpoch) -> None:
-        _show(record, board, progress, config.eval.metric, candidates)
+        show_epoch(record, board, progress, config.eval.metric, candidates)
         log.info(
             "epoch %d: loss %.4f, valid %s %.4f, entropy %.2f, %.1f s",
             *(record.epoch, record.train_loss, config.eval.metric, record.score),
@@ -132,117 +123,3 @@ def _watched(
             lambda epoch, step: progress.advance(),
             lambda: save_checkpoint(search, folder / CHECKPOINT),
         )
-
-
-def _select(
-    search: Search, config: TrainConfig, data: Dataset, mixture: dict[str, Tensor], log: logging.Logger
-) -> list[dict[str, str]]:
-    """Designs from the mixture, the best first; a rule may train designs for a few epochs to judge them."""
-    space, device = search.model.space, next(search.model.parameters()).device
-    short = replace(search.recipe, epochs=1, validate_every=1)
-    rounds = 2 if config.search.select == "rescored" else 0
-    with bar("selection", total=rounds * config.search.select_pool) as progress:
-
-        def train(choices: dict[str, str], steps: int) -> float:
-            fixed = space.fixed(choices)
-            try:
-                fitted = train_model(
-                    config, data, fixed, short, config.seed, search.graph, device, steps=steps
-                )
-                score = fitted[1].best_score
-            except FloatingPointError:
-                score = 0.0
-            opened = ", ".join(choices[slot] for slot in space.choices())
-            log.info("selection: %d steps, valid %s %.4f: %s", steps, config.eval.metric, score, opened)
-            progress.advance()
-            return score
-
-        known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
-        generator = torch.Generator().manual_seed(config.seed)
-        trials = Trials(train, generator, known, config.search.select_pool, config.search.select_steps)
-        return SELECTIONS[config.search.select](space, mixture, trials)
-
-
-def _show(
-    record: SearchEpoch, board: Board, progress: Bar, metric: str, candidates: dict[str, tuple[str, ...]]
-) -> None:
-    values = {
-        "loss/train": record.train_loss,
-        f"valid/{metric}": record.score,
-        "search/entropy": record.entropy,
-        "search/temperature": record.temperature,
-        "search/alpha_temperature": record.alpha_scale,
-        "search/gap": record.gap,
-        "valid/coverage": record.coverage,
-        "valid/derived": record.derived_score,
-        "time/seconds_per_step": record.seconds_per_step,
-    }
-    if record.alpha_loss:  # there is none in the warm-up
-        values["loss/alpha"] = record.alpha_loss
-    if record.eigenvalue is not None:
-        values["search/eigenvalue"] = record.eigenvalue
-    values |= {f"alpha_gradient/{slot}": norm for slot, norm in record.gradient.items()}
-    values |= {f"alpha_cosine/{kind}": value for kind, value in record.gradient_cosine.items()}
-    values |= {f"smoothing/energy/layer{k}": value for k, value in enumerate(record.energy)}
-    values |= {f"smoothing/cosine/layer{k}": value for k, value in enumerate(record.cosine)}
-    board.scalars(record.epoch, values)
-    board.mixtures(record.epoch, record.mixture, candidates)
-    board.sizes(record.epoch, record.size, candidates)
-    progress.status(
-        f"loss {record.train_loss:.3f}  valid {metric} {record.score:.4f}  entropy {record.entropy:.2f}"
-    )
-
-
-def _close_board(board: Board, search: Search, config: TrainConfig, genotype: Genotype, folder: Path) -> None:
-    candidates = search.model.space.choices()
-    history = {slot: np.array([h["mixture"][slot] for h in search.history]) for slot in candidates}
-    mixtures = mixture_figure(history, candidates)
-    save_figure(mixtures, folder / "mixture.png")
-    drawn = genotype_figure(genotype.choices, f"{folder.name} · genotype {genotype.hash}")
-    for suffix in ("png", "svg"):
-        save_figure(drawn, folder / f"genotype.{suffix}")
-    board.figure("mixture over epochs", mixtures, search.epoch)
-    board.figure("genotype", drawn, search.epoch)
-    last = search.history[-1]
-    board.hparams(
-        _flat(config),
-        {f"search/{config.eval.metric}": last["score"], "search/entropy": last["entropy"]},
-        search.epoch,
-    )
-
-
-def _flat(config: TrainConfig) -> dict[str, Any]:
-    found: dict[str, Any] = {"seed": config.seed, "dim": config.model.dim, "data": config.data.reader}
-    for group in ("loss", "training", "search"):
-        found |= {f"{group}.{key}": value for key, value in asdict(getattr(config, group)).items()}
-    return found
-
-
-def _genotype(
-    search: Search,
-    config: TrainConfig,
-    designs: list[dict[str, str]],
-    mixture: dict[str, Tensor],
-    selecting: float,
-) -> Genotype:
-    last, space = search.history[-1], search.model.space
-    names = space.candidates()
-    genotype = Genotype(
-        choices=designs[0],
-        layers=space.layers,
-        tie_sides=space.tie_sides,
-        relations=space.relations,
-        space=space.fingerprint(),
-        metrics={
-            f"valid/{config.eval.metric}": last["score"],
-            "alpha_loss": last["alpha_loss"],
-            "entropy": last["entropy"],
-            "seconds": sum(record["seconds"] for record in search.history) + selecting,
-        },
-        mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
-        seed=config.seed,
-    )
-    others: dict[str, dict[str, str]] = {}
-    for choices in designs:  # of those that compute the same, the best
-        others.setdefault(replace(genotype, choices=choices).hash, choices)
-    return replace(genotype, runners_up=tuple(others.values())[1 : 1 + RUNNERS_UP])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,7 +16,36 @@ from matplotlib.ticker import MaxNLocator
 from supernet.report.architecture import genotype_figure
 from supernet.runtime import atomic_path
 
-__all__ = ["genotype_figure", "mixture_figure", "save_figure"]
+__all__ = ["anytime_figure", "genotype_figure", "mixture_figure", "save_figure"]
+
+
+class Timed(Protocol):
+    """An evaluation of a search: its score, the best so far, the seconds so far."""
+
+    @property
+    def score(self) -> float: ...
+
+    @property
+    def best(self) -> float: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+
+def anytime_figure(rows: Sequence[Timed], metric: str) -> Figure:
+    """The best score over the seconds, and the scores it is the best of. Errors: ValueError without rows."""
+    if not rows:
+        raise ValueError("there is no evaluation to draw")
+    figure = Figure(figsize=(6.0, 3.6), layout=ConstrainedLayoutEngine())
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    seconds = [row.seconds for row in rows]
+    ax.plot(seconds, [row.score for row in rows], ".", color="0.6", markersize=4, label="evaluation")
+    ax.step(seconds, [row.best for row in rows], where="post", color="#8c2981", label="best so far")
+    ax.set_xlabel("seconds of evaluations", fontsize=8)
+    ax.set_ylabel(f"valid {metric}", fontsize=8)
+    ax.legend(fontsize=8, frameon=False)
+    return figure
 
 
 def mixture_figure(history: Mapping[str, np.ndarray], candidates: Mapping[str, Sequence[str]]) -> Figure:

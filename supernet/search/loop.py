@@ -25,7 +25,7 @@ from supernet.search.objectives import OBJECTIVES
 from supernet.search.record import EpochSums, Ranked, SearchEpoch
 from supernet.search.regularisers import penalty
 from supernet.search.relaxations import entropy, mix, noisy, partial, paths, temperature_at
-from supernet.search.settings import SearchSettings
+from supernet.search.settings import BILEVEL, SearchSettings
 from supernet.search.shrink import drop_weakest, dropped_candidates
 from supernet.search.smoothing import dirichlet_energy, mean_cosine
 from supernet.training.fit import adam, draw_batch, finite, training_loss
@@ -42,7 +42,9 @@ class Search:
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
     stopped, bit for bit on the CPU.
 
-    costs: expected milliseconds of a step, where settings.cost_weight asks for them.
+    costs: expected milliseconds of a step, where settings.cost_weight asks for them. Where another strategy
+    than the loop is to choose, the weights alone are trained, on paths drawn uniformly (SPOS, arXiv
+    1904.00420).
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Search:
         group = {"params": [*self.alphas, *self.objective.parameters()]}
         self.alpha_optimiser = torch.optim.Adam([group], lr=settings.alpha_lr, betas=(0.5, 0.999))
         set_norm(model, settings.norm)
+        self.learns = settings.strategy == BILEVEL
         self.epoch, self.step = 0, 0
         self.sums = EpochSums(list(model.alphas))
         self.batch: Batch | None = None
@@ -99,7 +102,7 @@ class Search:
     def slots(self, generator: torch.Generator, detach: bool) -> dict[str, Mix]:
         """What a step computes of every open slot, by `settings.cost`; draws come from `generator`."""
         settings, alphas = self.settings, dict(self.model.alphas.items())
-        if settings.cost == "sampled":
+        if settings.cost == "sampled" or not self.learns:
             return paths(alphas, settings.relaxation, self.temperature, generator, detach)
         alphas = noisy(alphas, settings.alpha_noise, settings.alpha_noise_scale, generator)
         mixture = mix(alphas, settings.relaxation, self.temperature, detach)
@@ -163,7 +166,8 @@ class Search:
                 self.model(self.graph, self.mixture())
         while self.step < len(self.train):
             start = time.perf_counter()
-            if self.epoch >= self.warmup and self.step % self.settings.alpha_every == 0:
+            moves = self.learns and self.epoch >= self.warmup
+            if moves and self.step % self.settings.alpha_every == 0:
                 self.alpha_step()
             self.weight_step()
             self.step += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+BILEVEL = "bilevel"
 COSTS = ("dense", "sampled", "partial")
+EVALUATIONS = ("inherited", "trained")
 FREEZES = ("none", "embeddings")
 TEMPERATURES = ("fixed", "learned")
 
@@ -12,6 +14,12 @@ TEMPERATURES = ("fixed", "learned")
 @dataclass  # not frozen: it is the schema of the config node too, and omegaconf makes frozen nodes read-only
 class SearchSettings:
     """Numbers of the search.
+
+    Who chooses. strategy: "bilevel", the alternating loop below, or a name in STRATEGIES, which asks for
+    designs one by one; evaluate: these are scored "inherited", by a supernet whose weights are trained for
+    `epochs` on paths drawn uniformly, or "trained", each anew for select_steps batches; budget: at most so
+    many of them, and none after so many seconds (null: no bound). The best select_pool of them go through
+    successive halving.
 
     What a step computes. cost: "dense": all candidates of every slot, "sampled": one path drawn anew for each
     step, "partial": all candidates of the aggregate slots on the share `channels` of the channels, sym on the
@@ -38,11 +46,16 @@ class SearchSettings:
     the earlier over the present one falls below this share (0: never). snapshot: at the end take the alphas
     of the epoch whose derived design, with inherited weights, ranked best on valid.
 
-    The choice. select: selection rule, by name; select_pool and select_steps: designs and batches of its
-    first round of short trainings. checkpoint_every: weight steps between checkpoints, beside the one that
+    The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
+    of the first round of short trainings; select_temperatures: each is trained at these times the recipe's
+    temperature, and the best counts. checkpoint_every: weight steps between checkpoints, beside the one that
     ends an epoch (0: none).
     """
 
+    strategy: str = "bilevel"
+    evaluate: str = "inherited"
+    budget: int = 200
+    seconds: float | None = None
     cost: str = "dense"
     channels: float = 0.25
     norm: str = "scale"
@@ -76,4 +89,5 @@ class SearchSettings:
     select: str = "rescored"
     select_pool: int = 9
     select_steps: int = 90
+    select_temperatures: list[float] = field(default_factory=lambda: [1.0])
     checkpoint_every: int = 0

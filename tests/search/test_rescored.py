@@ -21,7 +21,8 @@ from supernet.space.slots import slot_kind
 
 
 def trials(space, train, known=()):
-    return Trials(train, torch.Generator().manual_seed(0), list(known), pool=6, steps=2)
+    generator = torch.Generator().manual_seed(0)
+    return Trials(train, None, generator, list(known), pool=6, steps=2)
 
 
 def even(space):

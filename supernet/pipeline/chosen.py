@@ -1,0 +1,108 @@
+"""From a finished search to its designs and the genotype."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from supernet.config import TrainConfig
+from supernet.data.dataset import Dataset
+from supernet.pipeline.judging import identity_of, trials_of
+from supernet.pipeline.search_board import show_evaluation
+from supernet.report.board import Board
+from supernet.report.progress import bar
+from supernet.search.explore import Budget, Evaluation, History, explore, ordered
+from supernet.search.loop import Search
+from supernet.search.selection import SELECTIONS, Choices, halving
+from supernet.search.settings import BILEVEL
+from supernet.search.strategies import STRATEGIES
+from supernet.space import Genotype
+
+EVALUATIONS = "evaluations.jsonl"
+
+RUNNERS_UP = 9
+"""At most so many designs are kept beside the chosen one."""
+
+
+def choose_designs(
+    search: Search,
+    config: TrainConfig,
+    data: Dataset,
+    mixture: dict[str, Tensor],
+    folder: Path,
+    board: Board,
+    log: logging.Logger,
+) -> tuple[list[Choices], list[Evaluation]]:
+    """Designs, the best first, and the evaluations of the strategy that chose them, where it is not the loop.
+
+    data: without its test part. What was evaluated before a kill stands in the run folder, and counts.
+    """
+    settings, space = config.search, search.model.space
+    if settings.strategy == BILEVEL:
+        rounds = 2 if settings.select in ("rescored", "sampled") else 0
+        with bar("selection", total=rounds * settings.select_pool) as progress:
+            trials = trials_of(search, config, data, log, progress.advance)
+            return SELECTIONS[settings.select](space, mixture, trials), []
+    trials, identity = trials_of(search, config, data, log), identity_of(space)
+    strategy = STRATEGIES[settings.strategy](space, torch.Generator().manual_seed(config.seed))
+    history = History(folder / EVALUATIONS)
+    with bar(settings.strategy, total=settings.budget) as progress:
+
+        def evaluate(choices: Choices) -> float:
+            if settings.evaluate == "trained":
+                return trials.train(choices, settings.select_steps)
+            return trials.inherited(space, choices)
+
+        def watch(row: Evaluation) -> None:
+            show_evaluation(row, len(history.rows), board)
+            progress.advance()
+            progress.status(f"best valid {config.eval.metric} {row.best:.4f}")
+
+        budget = Budget(settings.budget, settings.seconds)
+        rows = explore(strategy, evaluate, identity, budget, history, watch)
+    log.info(
+        "%s: %d evaluations, best %.4f, %.1f s", settings.strategy, len(rows), rows[-1].best, rows[-1].seconds
+    )
+    pool = ordered(rows, identity)[: settings.select_pool]
+    steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
+    return halving(pool, trials, steps), rows
+
+
+def genotype_of(
+    search: Search,
+    config: TrainConfig,
+    designs: Sequence[Choices],
+    mixture: dict[str, Tensor],
+    evaluations: Sequence[Evaluation],
+    selecting: float,
+) -> Genotype:
+    """The first of the designs, with what the search measured. selecting: seconds beside those of the epochs,
+    without those of evaluations, which tell their own."""
+    space = search.model.space
+    names = space.candidates()
+    metric = f"valid/{config.eval.metric}"
+    metrics: dict[str, float] = {}
+    if search.history:
+        last = search.history[-1]
+        metrics = {metric: last["score"], "alpha_loss": last["alpha_loss"], "entropy": last["entropy"]}
+    if evaluations:
+        metrics |= {metric: evaluations[-1].best, "evaluations": len(evaluations)}
+    genotype = Genotype(
+        choices=designs[0],
+        layers=space.layers,
+        tie_sides=space.tie_sides,
+        relations=space.relations,
+        space=space.fingerprint(),
+        metrics=metrics | {"seconds": sum(record["seconds"] for record in search.history) + selecting},
+        mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
+        seed=config.seed,
+    )
+    others: dict[str, Choices] = {}
+    for choices in designs:  # of those that compute the same, the best
+        others.setdefault(replace(genotype, choices=choices).hash, choices)
+    return replace(genotype, runners_up=tuple(others.values())[1 : 1 + RUNNERS_UP])

@@ -1,0 +1,98 @@
+"""How a search judges designs: by short trainings of their own, or by the supernet with inherited weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from supernet.config import TrainConfig, load_space
+from supernet.data.dataset import Dataset
+from supernet.pipeline.stages import ranker, score_of, space_of, train_model
+from supernet.search.loop import Search
+from supernet.search.selection import Choices, Mixture, Trials, known_designs
+from supernet.space import Genotype, SearchSpace
+
+PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
+"""Fixed spaces that are judged too, where they are points of the space searched."""
+
+
+def trials_of(
+    search: Search,
+    config: TrainConfig,
+    data: Dataset,
+    log: logging.Logger,
+    advance: Callable[[], None] = lambda: None,
+) -> Trials:
+    """What a selection rule or a strategy may look at; data: without its test part."""
+    space, settings = search.model.space, config.search
+    known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
+    past = [record["mixture"] for record in search.history if record["epoch"] > search.warmup]
+    return Trials(
+        train=_training(search, config, data, log, advance),
+        mixed=_mixed(search, config, data),
+        generator=torch.Generator().manual_seed(config.seed),
+        known=known,
+        pool=settings.select_pool,
+        steps=settings.select_steps,
+        history=[{slot: torch.tensor(p) for slot, p in mixture.items()} for mixture in past],
+    )
+
+
+def _training(
+    search: Search, config: TrainConfig, data: Dataset, log: logging.Logger, advance: Callable[[], None]
+) -> Callable[[Choices, int], float]:
+    """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
+    where a training fails."""
+    space, device = search.model.space, next(search.model.parameters()).device
+    short = replace(search.recipe, epochs=1, validate_every=1)
+    recipes = [
+        replace(short, temperature=short.temperature * factor) for factor in config.search.select_temperatures
+    ]
+
+    def train(choices: Choices, steps: int) -> float:
+        fixed, scores = space.fixed(choices), []
+        for recipe in recipes:
+            try:
+                fitted = train_model(
+                    config, data, fixed, recipe, config.seed, search.graph, device, steps=steps
+                )
+                scores.append(fitted[1].best_score)
+            except FloatingPointError:
+                scores.append(0.0)
+        best = max(range(len(scores)), key=lambda k: scores[k])
+        at = f" at temperature {recipes[best].temperature:.3g}" if len(recipes) > 1 else ""
+        opened = ", ".join(choices[slot] for slot in space.choices())
+        log.info(
+            "selection: %d steps, valid %s %.4f%s: %s", steps, config.eval.metric, scores[best], at, opened
+        )
+        advance()
+        return scores[best]
+
+    return train
+
+
+def _mixed(search: Search, config: TrainConfig, data: Dataset) -> Callable[[Mixture], float]:
+    """A mixture → the valid score of the supernet with it; a mixture that is decided is the design itself."""
+    rank = ranker(config, data)
+
+    @torch.no_grad()
+    def mixed(mixture: Mapping[str, Tensor]) -> float:
+        device = next(search.model.parameters()).device
+        weights = {slot: p.to(device) for slot, p in mixture.items()}
+        vectors = search.model(search.graph, weights)
+        try:
+            return rank(score_of(search.model, vectors, search.recipe.item_norm, weights)).score
+        except FloatingPointError:
+            return 0.0
+
+    return mixed
+
+
+def identity_of(space: SearchSpace) -> Callable[[Choices], str]:
+    """A design → the hash of what it computes, equal for designs that compute the same."""
+    frame = Genotype({}, space.layers, space.tie_sides, space.relations, "", {}, {}, 0)
+    return lambda choices: replace(frame, choices=choices).hash

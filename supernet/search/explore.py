@@ -1,0 +1,122 @@
+"""Search by a strategy: designs are evaluated one after the other until the budget is spent."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from supernet.runtime import InputError
+from supernet.search.strategies import Strategy
+from supernet.search.strategies.base import Choices
+
+Evaluate = Callable[[Choices], float]
+"""A design → its score; an evaluation that fails has the score 0."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One design with its score; `best`, the best score so far, and `seconds` of all evaluations so far, make
+    the anytime curve. repeated: the score is that of an earlier evaluation of the same design."""
+
+    choices: Choices
+    score: float
+    best: float
+    seconds: float
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class Budget:
+    """At most so many evaluations, and none that would start after so many seconds (None: no bound)."""
+
+    evaluations: int
+    seconds: float | None = None
+
+
+class History:
+    """The evaluations of a search, one a line of a JSON file, or in memory alone.
+
+    Errors: InputError for a line that is none; a last line that was cut off is left out.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path, self.rows = path, _read(path)
+
+    def append(self, row: Evaluation) -> None:
+        """Write it down at once."""
+        self.rows.append(row)
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(row)) + "\n")
+
+
+def explore(
+    strategy: Strategy,
+    evaluate: Evaluate,
+    identity: Callable[[Choices], str],
+    budget: Budget,
+    history: History | None = None,
+    watch: Callable[[Evaluation], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Evaluation]:
+    """Ask, evaluate, tell until the budget is spent; all evaluations in their order.
+
+    What `history` holds is told first, so that a killed search goes on as if it had not been. Designs of the
+    same `identity` are evaluated once, and their score told again; such a repetition counts as an evaluation
+    where the budget is of evaluations, and takes no seconds. clock: seconds, for the anytime curve.
+    Errors: InputError where the history is of another strategy, space or seed.
+    """
+    history = History() if history is None else history
+    known: dict[str, float] = {}
+    for row in list(history.rows):
+        if strategy.ask() != row.choices:
+            raise InputError(f"{history.path}: it is of another search; remove it to start anew")
+        strategy.tell(row.choices, row.score)
+        known[identity(row.choices)] = row.score
+    while not _spent(history.rows, budget):
+        choices = strategy.ask()
+        key, start = identity(choices), clock()
+        repeated = key in known
+        score = known[key] if repeated else evaluate(choices)
+        known[key] = score
+        strategy.tell(choices, score)
+        before = history.rows[-1] if history.rows else Evaluation({}, 0.0, 0.0, 0.0)
+        best = max(before.best, score) if history.rows else score
+        row = Evaluation(choices, score, best, before.seconds + clock() - start, repeated)
+        history.append(row)
+        if watch is not None:
+            watch(row)
+    return history.rows
+
+
+def ordered(rows: Sequence[Evaluation], identity: Callable[[Choices], str]) -> list[Choices]:
+    """The designs evaluated, the best first, each once; of equal ones the earlier."""
+    best: dict[str, Evaluation] = {}
+    for row in rows:
+        best.setdefault(identity(row.choices), row)
+    return [row.choices for row in sorted(best.values(), key=lambda row: -row.score)]
+
+
+def _spent(rows: Sequence[Evaluation], budget: Budget) -> bool:
+    if len(rows) >= budget.evaluations:
+        return True
+    return budget.seconds is not None and bool(rows) and rows[-1].seconds >= budget.seconds
+
+
+def _read(path: Path | None) -> list[Evaluation]:
+    if path is None or not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    if len(whole) < len(lines):  # killed while writing
+        path.write_text("".join(whole), encoding="utf-8")
+    rows = []
+    for number, line in enumerate(whole, start=1):
+        try:
+            rows.append(Evaluation(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}, line {number}: not an evaluation: {error}; remove the file") from None
+    return rows

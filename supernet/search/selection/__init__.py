@@ -1,0 +1,37 @@
+"""Selection rules: mixture → designs, one candidate for every slot, the best first."""
+
+from supernet.search.selection.argmax import argmax
+from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, one_hot, ordered
+from supernet.search.selection.designs import (
+    draw,
+    even_design,
+    even_neighbour,
+    in_slots,
+    known_designs,
+    neighbour,
+    shallow,
+)
+from supernet.search.selection.inherited import greedy, perturbation
+from supernet.search.selection.rescored import rescored, sampled
+
+__all__ = [
+    "SELECTIONS",
+    "Choices",
+    "Mixture",
+    "Trials",
+    "argmax",
+    "draw",
+    "even_design",
+    "even_neighbour",
+    "greedy",
+    "halving",
+    "in_slots",
+    "known_designs",
+    "neighbour",
+    "one_hot",
+    "ordered",
+    "perturbation",
+    "rescored",
+    "sampled",
+    "shallow",
+]
