@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from supernet.model.recommender import Vectors
 from supernet.pipeline.chosen import choose_designs, genotype_of
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
+from supernet.pipeline.judging import trials_of
 from supernet.pipeline.search_board import close_board, show_epoch
 from supernet.pipeline.stages import (
     describe,
@@ -30,14 +33,19 @@ from supernet.pipeline.stages import (
     space_of,
 )
 from supernet.report.board import Board
+from supernet.report.page import SEARCH
 from supernet.report.progress import bar
 from supernet.runtime import InputError, open_log, set_up, versions, write_json, write_text
 from supernet.search.costs import Costs, measure_costs
+from supernet.search.explanation import Explanation, explain
 from supernet.search.loop import Search
 from supernet.search.record import Ranked, SearchEpoch
+from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
 
 COSTS = "costs.json"
+VERSION = 1
+"""Of search.json."""
 
 
 def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
@@ -78,12 +86,41 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         start = time.perf_counter()
         designs, rows = choose_designs(search, config, data.without("test"), mixture, folder, board, log)
         genotype = genotype_of(search, config, designs, mixture, rows, time.perf_counter() - start)
+        trained = bool(search.history)  # there is a supernet to ask
+        told = explained(search, config, data.without("test"), designs[0], log) if trained else None
+        write_json(folder / SEARCH, search_report(search, config, data, told))
         genotype.save(folder / GENOTYPE)
         close_board(board, search, config, genotype, folder, rows)
     log.info(
         "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
     )
     return folder
+
+
+def explained(
+    search: Search, config: TrainConfig, data: Dataset, design: Choices, log: logging.Logger
+) -> Explanation | None:
+    """What other candidates would have cost, where config.search.explain asks for it."""
+    if not config.search.explain:
+        return None
+    trials = trials_of(search, config, data, log)
+    mixture = search.history[-1]["score"]
+    return explain(search.model.space, mixture, design, trials)
+
+
+def search_report(
+    search: Search, config: TrainConfig, data: Dataset, told: Explanation | None
+) -> dict[str, Any]:
+    """search.json: all that the report tells beside genotype and metrics."""
+    return {
+        "version": VERSION,
+        "data": f"{data.name}: {data.n_users:,} users × {data.n_items:,} items",
+        "metric": config.eval.metric,
+        "strategy": config.search.strategy,
+        "candidates": {slot: list(names) for slot, names in search.model.space.choices().items()},
+        "epochs": search.history,
+        "explanation": None if told is None else asdict(told),
+    }
 
 
 def costs_of(model: Recommender, graph: Graph, weight: float, path: Path) -> Costs | None:

@@ -87,4 +87,4 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
     found: dict[str, Any] = {"seed": config.seed, "dim": config.model.dim, "data": config.data.reader}
     for group in ("loss", "training", "search"):
         found |= {f"{group}.{key}": value for key, value in asdict(getattr(config, group)).items()}
-    return found
+    return {key: str(value) if isinstance(value, list) else value for key, value in found.items()}

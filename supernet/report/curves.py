@@ -1,0 +1,90 @@
+"""Figures of the diagnostics: what a search did over its epochs, and what other choices would have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
+
+CHOSEN, OTHER = "#8c2981", "#9ca3af"
+
+
+def curves_figure(epochs: Sequence[Mapping[str, Any]], metric: str) -> Figure:
+    """Nine charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, alpha
+    temperature; energy and cosine of each layer, cosine of alpha gradients. Errors: ValueError without
+    epochs."""
+    if not epochs:
+        raise ValueError("there is no epoch to draw")
+    figure = Figure(figsize=(10.5, 7.2), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    FigureCanvasAgg(figure)
+    x = [epoch["epoch"] for epoch in epochs]
+    charts: list[tuple[str, dict[str, list[float | None]]]] = [
+        ("loss", {"train": _column(epochs, "train_loss"), "alpha": _column(epochs, "alpha_loss")}),
+        (
+            f"valid {metric}",
+            {"mixture": _column(epochs, "score"), "argmax": _column(epochs, "derived_score")},
+        ),
+        ("gap: mixture − argmax", {"": _column(epochs, "gap")}),
+        ("entropy of the mixtures", {"": _column(epochs, "entropy")}),
+        ("dominant eigenvalue", {"": _column(epochs, "eigenvalue")}),
+        ("coverage", {"": _column(epochs, "coverage")}),
+        ("Dirichlet energy", _layers(epochs, "energy")),
+        ("mean cosine", _layers(epochs, "cosine")),
+        ("cosine of alpha gradients, layer to layer", _kinds(epochs)),
+    ]
+    for ax, (title, lines) in zip(figure.subplots(3, 3).ravel(), charts, strict=True):
+        _draw(ax, title, x, lines)
+    return figure
+
+
+def swaps_figure(
+    swapped: Mapping[str, Mapping[str, float]], choices: Mapping[str, str], chosen: float, metric: str
+) -> Figure:
+    """A row a slot: the score of the design with each candidate there, the chosen one in colour. Errors:
+    ValueError without slots."""
+    if not swapped:
+        raise ValueError("there is no slot to draw")
+    size = (8.5, 0.6 + 0.32 * len(swapped))
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine())
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    for place, (slot, scores) in enumerate(swapped.items()):
+        for name, score in scores.items():
+            own = name == choices[slot]
+            ax.plot(score, -place, "o" if own else "|", color=CHOSEN if own else OTHER, markersize=7)
+            ax.annotate(name, (score, -place), (0, 5), textcoords="offset points", fontsize=6, ha="center")
+    ax.axvline(chosen, color=CHOSEN, linewidth=0.6, alpha=0.5)
+    ax.set_yticks([-place for place in range(len(swapped))], list(swapped), fontsize=8)
+    ax.set_xlabel(f"valid {metric} with inherited weights", fontsize=8)
+    ax.margins(y=0.08)
+    return figure
+
+
+def _column(epochs: Sequence[Mapping[str, Any]], key: str) -> list[float | None]:
+    return [epoch[key] for epoch in epochs]
+
+
+def _layers(epochs: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[float | None]]:
+    return {f"layer {k}": [epoch[key][k] for epoch in epochs] for k in range(len(epochs[0][key]))}
+
+
+def _kinds(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    names = dict.fromkeys(name for epoch in epochs for name in epoch["gradient_cosine"])
+    return {name: [epoch["gradient_cosine"].get(name) for epoch in epochs] for name in names}
+
+
+def _draw(ax: Axes, title: str, x: Sequence[int], lines: Mapping[str, Sequence[float | None]]) -> None:
+    ax.set_title(title, fontsize=9, loc="left")
+    for label, values in lines.items():
+        known = [(a, v) for a, v in zip(x, values, strict=True) if v is not None]
+        if known:
+            ax.plot(*zip(*known, strict=True), marker=".", linewidth=1.2, label=label or None)
+    if any(lines) and ax.lines:
+        ax.legend(fontsize=7, frameon=False)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    ax.tick_params(labelsize=7)
