@@ -164,8 +164,8 @@ def _swaps(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:
     return (
         "<h2>What the runner-up would have cost</h2>"
         f"<p>Valid {_text(search['metric'])} with the supernet's weights, one slot changed at a time; the "
-        f"chosen design has {found['chosen']:.4f}, the mixture {found['mixture']:.4f}. Inherited weights rank "
-        "less surely than training does: a cost below zero says that the supernet preferred another.</p>"
+        f"chosen design has {found['chosen']:.4f}, the mixture {found['mixture']:.4f}. Inherited weights "
+        "rank less surely than training does: a cost below zero says that the supernet preferred another.</p>"
         '<table><tr><th>slot</th><th class="word">chosen</th><th>weight</th><th class="word">runner-up</th>'
         f"<th>its score</th><th>cost</th></tr>{''.join(rows)}</table>{figure}"
     )
