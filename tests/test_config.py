@@ -181,7 +181,7 @@ def test_a_damaged_saved_config_is_an_input_error(tmp_path):
 def test_presets_fix_every_slot_and_searches_do_not():
     names = [path.stem for path in (conf_folder() / "space").glob("*.yaml")]
     open_spaces = {name for name in names if space_of(load_space(name)).choices()}
-    assert open_spaces == {"small", "recommender", "full"}
+    assert open_spaces == {"small", "recommender", "full", "tabular"}
 
 
 def test_an_unknown_preset_lists_the_others():

@@ -107,3 +107,6 @@ class GivenSplit(SplitConfig):
 
     alpha: float = 0.1
     valid: float = 0.1
+    cut: str = (
+        "random"  # last: each user's last pairs in the order of the file, where that is the order of time
+    )

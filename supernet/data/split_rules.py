@@ -16,17 +16,30 @@ Parts = NDArray[np.int8]
 SPLITS: Registry[Callable[..., tuple[Parts, tuple[str, ...]]]] = Registry("split")
 """(interactions, rng, **options) -> parts (n,) int8, index into PARTS, and the counted notes."""
 
+CUTS = ("random", "last")
+"""Which pairs of a user `given` cuts off."""
+
 TRAIN, TEST = PARTS.index("train"), PARTS.index("test")
 
 
 @SPLITS.register("given")
 def given(
-    interactions: Interactions, rng: np.random.Generator, *, alpha: float = 0.1, valid: float = 0.1
+    interactions: Interactions,
+    rng: np.random.Generator,
+    *,
+    alpha: float = 0.1,
+    valid: float = 0.1,
+    cut: str = "random",
 ) -> tuple[Parts, tuple[str, ...]]:
     """The parts of the files; where alpha or valid has no file, that share of each user's train pairs.
 
-    Errors: InputError where the data came without parts, or a share is not between 0 and 1.
+    cut: which of them, "random", or "last": the last of each user in the order of the file, valid after
+    alpha, for files in the order of time whose test part is the latest. A valid part that is like the test
+    part in this ranks models as the test part does; Gowalla's and Yelp2018's published files are such.
+    Errors: InputError where the data came without parts, a share is not between 0 and 1, or cut is neither.
     """
+    if cut not in CUTS:
+        raise InputError(f"split.cut must be one of {', '.join(CUTS)}, found {cut!r}")
     if interactions.parts is None:
         raise InputError(
             f"{interactions.source}: split 'given' needs data that comes in files of parts (train, test); "
@@ -34,15 +47,18 @@ def given(
         )
     shares = _shares(alpha=alpha, valid=valid)
     parts = interactions.parts.copy()
-    cut = {
+    wanted = {
         PARTS.index(name): share for name, share in shares.items() if not np.any(parts == PARTS.index(name))
     }
-    if not cut:
+    if not wanted:
         return parts, ()
     rows = np.flatnonzero(parts == TRAIN)
-    parts[rows] = _cut_users(interactions.users[rows], cut, rng)
-    taken = ", ".join(f"{np.sum(parts == index):,} pairs for {PARTS[index]}" for index in cut)
-    return parts, (f"split given: of {len(rows):,} train pairs, {taken} were cut off, as no file gives them",)
+    parts[rows] = _cut_users(interactions.users[rows], wanted, rng, last=cut == "last")
+    taken = ", ".join(f"{np.sum(parts == index):,} pairs for {PARTS[index]}" for index in wanted)
+    which = ", the last of each user" if cut == "last" else ""
+    return parts, (
+        f"split given: of {len(rows):,} train pairs, {taken} were cut off{which}, as no file gives them",
+    )
 
 
 @SPLITS.register("ratio")
@@ -105,13 +121,16 @@ def time(
     return parts, ()
 
 
-def _cut_users(users: Int64, shares: dict[int, float], rng: np.random.Generator) -> Parts:
-    """Shares of each user's rows at random, the rest train. Shapes: users (n,) -> (n,).
+def _cut_users(users: Int64, shares: dict[int, float], rng: np.random.Generator, last: bool = False) -> Parts:
+    """Shares of each user's rows at random, or the last of them, those of the later share at the very end;
+    the rest train. Shapes: users (n,) -> (n,).
 
     Boundaries are floor(cumulative share × count + u) with one uniform u per user: each part gets the floor
     or the ceiling of its share, and the share exactly in expectation.
     """
     draw, offset = rng.random(len(users)), rng.random(len(users))
+    if last:
+        draw, shares = -np.arange(len(users), dtype=float), dict(reversed(shares.items()))
     order = np.lexsort((draw, users))
     rank, counts = _ranks(users[order])
     _, first, inverse = np.unique(users[order], return_index=True, return_inverse=True)

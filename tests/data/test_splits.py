@@ -150,6 +150,21 @@ def test_given_cuts_what_no_file_gives(make):
     assert notes[0].startswith("split given: of 30 train pairs, ")
 
 
+def test_given_may_cut_the_last_of_each_user_in_file_order(make):
+    rows = [("a", k) for k in (5, 3, 9, 1, 7, 2, 8, 0, 6, 4)] + [("b", k) for k in (4, 0, 2, 6, 1)]
+    order = [0, 10, 1, 11, 2, 12, 3, 13, 4, 14, 5, 6, 7, 8, 9]  # lines of both users in turn
+    data = make([rows[k] for k in order], parts=["train"] * 15)
+    parts, notes = SPLITS["given"](data, np.random.default_rng(0), alpha=0.2, valid=0.2, cut="last")
+    by_row = {rows[k]: int(part) for k, part in zip(order, parts, strict=True)}
+    assert [by_row[row] for row in rows] == [0] * 6 + [1, 1, 2, 2] + [0, 0, 0, 1, 2]
+    assert "the last of each user" in notes[0]
+
+
+def test_given_refuses_another_cut(make):
+    with pytest.raises(InputError, match=r"split\.cut must be one of random, last, found 'first'"):
+        SPLITS["given"](make([("a", 1)], parts=["train"]), np.random.default_rng(0), cut="first")
+
+
 def test_given_leaves_complete_parts_alone(make):
     data = grid(make, [8, 8])
     data = replace(data, parts=(np.arange(len(data)) % 4).astype(np.int8))
