@@ -34,8 +34,8 @@ PUBLISHED = ("lightgcn_bpr",)
 ITEM_NORM = "+tuning.space.item_norm={low: 0.5, high: 1.0}"
 CORRECTION = "+tuning.space.correction={choices: [0.0, 0.25, 0.5]}"
 TUNING = {
-    True: ("tuning.trials=8", "epochs_once=true", ITEM_NORM, CORRECTION),
-    False: ("tuning.trials=8", "epochs_once=true", ITEM_NORM),  # its negatives are drawn uniformly
+    True: ("tuning.trials=8", "epochs_once=true", "once_below=0.9", ITEM_NORM, CORRECTION),
+    False: ("tuning.trials=8", "epochs_once=true", "once_below=0.9", ITEM_NORM),  # its negatives are uniform
 }
 """Of every trained model alike; whether negatives come from the batch."""
 

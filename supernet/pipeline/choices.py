@@ -37,7 +37,6 @@ def choose(
         found = _tuned(bench, spaces, drawn, designs[: bench.derive.designs], journal, log)
     else:
         found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
-    found = _behind_once(found, bench.derive.once_below)
     if bench.derive.protocol == "paper":
         return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
     return [replace(contender, epochs=0) for contender in found]
@@ -92,7 +91,7 @@ def _tuned(
             recipe = recipe_of(bench.run) if like is None else like.recipe
             note = "the run's recipe" if like is None else f"{like.name}'s recipe"
             found[name] = Contender(name, space, recipe, note)
-    return [*(found[name] for name in spaces), *(_once(found[name]) for name in drawn)]
+    return [*(found[name] for name in spaces), *(with_first_seed(found[name]) for name in drawn)]
 
 
 def _best_known(found: Mapping[str, Contender], searched: SearchSpace, log: logging.Logger) -> Contender:
@@ -134,7 +133,9 @@ def _taken(
         )
     leader = next(contender for name in LEADERS for contender in found if contender.name == name)
     note = f"{leader.name}'s {taken.note}"
-    return found + [_once(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()]
+    return found + [
+        with_first_seed(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()
+    ]
 
 
 def _design(designs: list[SearchSpace], searched: SearchSpace, taken: Recipes, name: str) -> SearchSpace:
@@ -150,17 +151,8 @@ def _design(designs: list[SearchSpace], searched: SearchSpace, taken: Recipes, n
     raise InputError(f"{taken.path}: {name} is another design there; derive the other run anew")
 
 
-def _behind_once(found: list[Contender], share: float) -> list[Contender]:
-    """Baselines whose tuning came to less than this share of the best valid score, with the first seed
-    alone."""
-    best = max((c.tuned.score for c in found if c.tuned is not None), default=0.0)
-    return [
-        _once(c) if c.tuned is not None and c.name != DERIVED and c.tuned.score < share * best else c
-        for c in found
-    ]
-
-
-def _once(contender: Contender) -> Contender:
+def with_first_seed(contender: Contender) -> Contender:
+    """The contender, to be trained with the first seed alone; its note says so."""
     note = contender.note if contender.once else f"{contender.note}, first seed alone"
     return replace(contender, once=True, note=note)
 

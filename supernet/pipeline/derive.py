@@ -13,7 +13,7 @@ import torch
 from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.bench import Bench
-from supernet.pipeline.choices import choose
+from supernet.pipeline.choices import choose, with_first_seed
 from supernet.pipeline.contenders import DERIVED, NETWORK, Contender, Fusion, Trained
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
@@ -103,7 +103,7 @@ def beside_its_closed_form(config: DeriveConfig, contender: Contender) -> Derive
 
 
 def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
-    """Train every contender once a seed, random designs with the first seed alone.
+    """Train every contender once a seed, random designs and what is far behind with the first seed alone.
 
     With derive.epochs_once the epochs that the first seed chose serve the others, which are refitted alone.
     """
@@ -122,7 +122,19 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 progress.status(f"{contender.name} seed {seed}")
                 if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
+                if far_behind(contender, contenders, trained, bench.derive.once_below):
+                    log.info("%s: far behind on valid; the other seeds are left out", contender.name)
+                    progress.advance(len(seeds) - len(outcomes[contender.name]))
+                    break
     return outcomes
+
+
+def far_behind(contender: Contender, contenders: list[Contender], first: Trained, share: float) -> bool:
+    """Whether a baseline's valid score, of its tuning or else of its first training, is below this share of
+    the best that any tuning came to."""
+    best = max((c.tuned.score for c in contenders if c.tuned is not None), default=0.0)
+    score = first.valid if contender.tuned is None else contender.tuned.score
+    return contender.name != DERIVED and 0.0 < score < share * best
 
 
 def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Trained:
@@ -162,7 +174,8 @@ def open_test(
     config: DeriveConfig,
 ) -> list[Result]:
     """Look at the test part, once, after every choice has been made."""
-    by_name = {contender.name: contender for contender in contenders}
+    few = {name for name, trained in outcomes.items() if len(trained) < len(config.seeds)}
+    by_name = {c.name: with_first_seed(c) if c.name in few else c for c in contenders}
     order = [DERIVED, *config.baselines]
     rows = [Result.of(name, by_name.get(name), outcomes[name], yardstick) for name in order]
     drawn = [name for name in outcomes if name not in order]

@@ -1,6 +1,7 @@
 """Finished trainings of a killed derive.py are read back; the epochs of one seed may serve the others."""
 
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from supernet.pipeline.kept import Kept
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
+from supernet.training.tuning import Point, Tuned
 
 
 def outcome(epochs=3):
@@ -54,7 +56,10 @@ class Bench:
     """Trains nothing; what it was asked for."""
 
     def __init__(self, once):
-        self.derive, self.asked = SimpleNamespace(seeds=[5, 6, 7], epochs_once=once, refit=True), []
+        self.derive, self.asked = (
+            SimpleNamespace(seeds=[5, 6, 7], epochs_once=once, refit=True, once_below=0.9),
+            [],
+        )
 
     def retrain(self, contender, seed):
         self.asked.append((seed, contender.epochs))
@@ -72,3 +77,24 @@ def test_epochs_once_are_those_of_the_first_seed(once, asked, tmp_path):
     assert len(found["mf"]) == 3
     retrain(bench, [contender], Kept(tmp_path, once), logging.getLogger())
     assert bench.asked == asked, "all three were read back"
+
+
+def test_what_is_far_behind_on_valid_is_trained_with_the_first_seed_alone(tmp_path):
+    bench, space = Bench(False), space_of(load_space("mf"))
+    tunings = {"derived": 0.3, "lightgcn": 0.5, "ngcf": 0.46, "gcn": 0.44}
+    contenders = [
+        Contender(name, space, Recipe(), name, Tuned(Point(Recipe()), score, 1, 0, 1.0))
+        for name, score in tunings.items()
+    ]
+    contenders += [Contender("gat", space, Recipe(), "untuned"), Contender("mf", space, Recipe(), "untuned")]
+    valid = {"gat": 0.2, "mf": 0.49}
+    bench.retrain = lambda contender, seed: replace(
+        outcome(3), valid=valid.get(contender.name, 0.45), model=None
+    )
+    found = retrain(bench, contenders, Kept(tmp_path, 1), logging.getLogger())
+    assert {name: len(trained) for name, trained in found.items()} == {
+        "derived": 3, "lightgcn": 3, "ngcf": 3, "gcn": 1, "gat": 1, "mf": 3,
+    }  # fmt: skip
+    bench.derive.once_below = 0.0
+    found = retrain(bench, contenders, Kept(tmp_path, 2), logging.getLogger())
+    assert {len(trained) for trained in found.values()} == {3}
