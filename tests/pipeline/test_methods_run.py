@@ -1,0 +1,132 @@
+"""Every method of search by one override: it ends with a genotype, and killed and resumed it ends with the
+same."""
+
+import json
+
+import hydra
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from supernet.config import conf_folder, load_train_config, register_schemas, typed
+from supernet.pipeline import chosen, search
+from supernet.runtime import InputError
+from supernet.search.costs import Costs
+from supernet.search.explore import Evaluation
+from supernet.space import Genotype
+
+from .conftest import data_of
+
+METHODS = [
+    ["search.select=perturbation"],
+    ["search.select=greedy"],
+    ["search.select=sampled", "search.select_temperatures=[0.5,1.0]"],
+    ["search.relaxation=sigmoid", "search.zero_one=1.0", "search.select=argmax"],
+    ["search.order=neumann", "search.select=argmax"],
+    ["search.objective=contrastive", "search.select=argmax"],
+    ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
+    ["search.cost_weight=1.0", "search.select=argmax"],
+    ["search.alpha_temperature=learned", "search.shrink_at=[2]", "search.select=argmax"],
+    ["search.strategy=random", "search.budget=8"],
+    ["search.strategy=evolution", "search.budget=8"],
+    ["search.strategy=tpe", "search.budget=8"],
+    ["search.strategy=reinforce", "search.budget=8"],
+    ["search.strategy=random", "search.evaluate=trained", "search.budget=5"],
+    ["search.strategy=tpe", "search.evaluate=trained", "search.budget=5"],
+]
+
+
+class Killed(BaseException):
+    """In the place of a signal."""
+
+
+def run(clicks, small, folder, overrides):
+    register_schemas()
+    with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+        few = [
+            "search.epochs=3",
+            "search.select_pool=3",
+            "search.select_steps=3",
+            "search.checkpoint_every=2",
+        ]
+        words = [*data_of(clicks), *small, *few, f"run={folder}", *overrides]
+        config = hydra.compose("train", overrides=words)
+    return search.run_search(typed(config), OmegaConf.to_yaml(config))
+
+
+def killed(monkeypatch, place, name, after):
+    """Let `name` of `place` do its work so many times, then end the process."""
+    real, calls = getattr(place, name), []
+
+    def spy(*arguments, **options):
+        found = real(*arguments, **options)
+        calls.append(1)
+        if len(calls) == after:
+            raise Killed
+        return found
+
+    monkeypatch.setattr(place, name, spy)
+
+
+def same_costs(model):
+    """A table that does not depend on the clock."""
+    slots = model.space.choices()
+    return Costs(
+        {slot: [float(k) for k in range(len(names))] for slot, names in slots.items()},
+        {slot: [0] * len(names) for slot, names in slots.items()},
+    )
+
+
+def result(folder):
+    genotype = Genotype.load(folder / "genotype.json")
+    return genotype.choices, genotype.runners_up, genotype.mixture
+
+
+@pytest.mark.parametrize("overrides", METHODS, ids=lambda words: " ".join(words).replace("search.", ""))
+def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_path, monkeypatch, overrides):
+    monkeypatch.setattr(search, "measure_costs", lambda model, graph: same_costs(model))
+    expected = result(run(clicks, small, tmp_path / "whole", overrides))
+    exploring = any("strategy" in word for word in overrides)
+    place = (chosen, "show_evaluation", 3) if exploring else (search, "save_checkpoint", 3)
+    with monkeypatch.context() as patch:
+        killed(patch, *place)
+        with pytest.raises(Killed):
+            run(clicks, small, tmp_path / "killed", overrides)
+    assert not (tmp_path / "killed" / "genotype.json").exists()
+    folder = search.run_search(load_train_config(tmp_path / "killed"), "", tmp_path / "killed")
+    assert result(folder) == expected
+    page = json.loads((folder / "search.json").read_text())
+    trained = "search.evaluate=trained" in overrides
+    assert (page["explanation"] is None) == trained
+    assert len(page["epochs"]) == (0 if trained else 3)
+
+
+def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
+    folder = run(clicks, small, tmp_path / "run", ["search.strategy=evolution", "search.budget=6"])
+    rows = [
+        Evaluation(**json.loads(line)) for line in (folder / "evaluations.jsonl").read_text().splitlines()
+    ]
+    assert len(rows) == 6
+    assert (folder / "anytime.png").stat().st_size > 0
+    genotype = Genotype.load(folder / "genotype.json")
+    assert genotype.metrics["evaluations"] == 6
+    assert genotype.metrics["valid/ndcg@20"] == rows[-1].best == max(row.score for row in rows)
+
+
+def test_frozen_embeddings_are_those_of_the_file(clicks, small, tmp_path):
+    first = run(clicks, small, tmp_path / "one", ["search.select=argmax"])
+    state = torch.load(first / "checkpoint.pt", weights_only=True)["model"]
+    torch.save(state, tmp_path / "derived.pt")
+    frozen = [
+        "search.freeze=embeddings",
+        f"search.embeddings={tmp_path / 'derived.pt'}",
+        "search.select=argmax",
+    ]
+    second = run(clicks, small, tmp_path / "two", frozen)
+    after = torch.load(second / "checkpoint.pt", weights_only=True)["model"]
+    for side in ("user", "item"):
+        key = f"features.{side}.candidates.id.weight"
+        assert torch.equal(after[key], state[key])
+    torch.save({"other": torch.zeros(1)}, tmp_path / "derived.pt")
+    with pytest.raises(InputError, match=r"derived\.pt: features\.user\.candidates\.id\.weight is missing"):
+        run(clicks, small, tmp_path / "three", frozen)
