@@ -32,7 +32,7 @@ from scipy import stats
 from benchmarks import measure
 from benchmarks.quality import source
 from benchmarks.search_tables import write_tables
-from benchmarks.tabular import OVERRIDES, designs_of
+from benchmarks.tabular import BATCH, OVERRIDES, designs_of
 from supernet.config import TrainConfig, conf_folder, load_space, register_schemas, typed
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.judging import identity_of, trials_of
@@ -128,7 +128,8 @@ class Lab:
     def __init__(self, name: str, overrides: tuple[str, ...], seed: int) -> None:
         register_schemas()
         with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
-            more = [*source(name), *OVERRIDES, f"seed={seed}", *overrides]
+            same = [*source(name), *OVERRIDES, f"training.batch_size={BATCH[name]}"]
+            more = [*same, f"seed={seed}", *overrides]
             self.config: TrainConfig = typed(compose("train", overrides=more))
         # the data of all seeds is cut as the table's, by seed 0
         data_config = typed_seed(self.config, 0)

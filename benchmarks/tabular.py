@@ -40,7 +40,8 @@ GRID = {
 }
 """Temperatures and learning rates by data set."""
 
-OVERRIDES = (f"space={SPACE}", "model.dim=32", "training.epochs=40", "training.patience=3")
+OVERRIDES = (f"space={SPACE}", "model.dim=32", "training.epochs=30", "training.patience=3")
+BATCH = {"ml-100k": 4096, "lastfm": 2048}
 SEEDS = (0, 1, 2)
 K = 20
 
@@ -110,7 +111,7 @@ class Runner:
         register_schemas()
         more = ("training.epochs=2",) if quick else ()
         with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
-            overrides = [*source(name), *OVERRIDES, *more]
+            overrides = [*source(name), *OVERRIDES, *more, f"training.batch_size={BATCH[name]}"]
             self.config: TrainConfig = typed(compose("train", overrides=overrides))
         self.name, self.space = name, space_of(self.config.space)
         self.data, self.device = load_data(self.config), torch.device("cpu")
