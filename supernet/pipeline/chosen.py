@@ -15,18 +15,46 @@ from supernet.data.dataset import Dataset
 from supernet.pipeline.judging import identity_of, trials_of
 from supernet.pipeline.search_board import show_evaluation
 from supernet.report.board import Board
+from supernet.report.figures import save_figure
+from supernet.report.pareto import Point, pareto_figure
 from supernet.report.progress import bar
+from supernet.search.costs import Costs
 from supernet.search.explore import Budget, Evaluation, History, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, halving
 from supernet.search.settings import BILEVEL
 from supernet.search.strategies import STRATEGIES
-from supernet.space import Genotype
+from supernet.space import Genotype, SearchSpace
 
 EVALUATIONS = "evaluations.jsonl"
 
 RUNNERS_UP = 9
 """At most so many designs are kept beside the chosen one."""
+
+
+class Weighed:
+    """The designs that were trained for a while, by the score of their longest training."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.scores: dict[tuple[str, ...], tuple[Choices, float]] = {}
+
+    def append(self, choices: Choices, steps: int, score: float) -> None:
+        """One training; later ones of the same design are longer."""
+        self.scores[tuple(choices.values())] = (choices, score)
+
+    def draw(self, costs: Costs | None, metric: str, folder: Path, board: Board) -> None:
+        """The Pareto front of milliseconds and score, where costs were measured."""
+        if costs is None or not self.scores:
+            return
+        slots = self.space.choices()
+        points = []
+        for choices, score in self.scores.values():
+            time, size = costs.of({slot: names.index(choices[slot]) for slot, names in slots.items()})
+            points.append(Point(time, size, score, ", ".join(choices[slot] for slot in slots)))
+        figure = pareto_figure(points, metric)
+        save_figure(figure, folder / "pareto.png")
+        board.figure("score over milliseconds", figure, 0)
 
 
 def choose_designs(
@@ -42,12 +70,14 @@ def choose_designs(
 
     data: without its test part. What was evaluated before a kill stands in the run folder, and counts.
     """
-    settings, space = config.search, search.model.space
+    settings, space, weighed = config.search, search.model.space, Weighed(search.model.space)
     if settings.strategy == BILEVEL:
         rounds = 2 if settings.select in ("rescored", "sampled") else 0
         with bar("selection", total=rounds * settings.select_pool) as progress:
-            trials = trials_of(search, config, data, log, progress.advance)
-            return SELECTIONS[settings.select](space, mixture, trials), []
+            trials = trials_of(search, config, data, log, progress.advance, weighed.append)
+            designs = SELECTIONS[settings.select](space, mixture, trials)
+        weighed.draw(search.costs, config.eval.metric, folder, board)
+        return designs, []
     trials, identity = trials_of(search, config, data, log), identity_of(space)
     strategy = STRATEGIES[settings.strategy](space, torch.Generator().manual_seed(config.seed))
     history = History(folder / EVALUATIONS)

@@ -26,13 +26,15 @@ def trials_of(
     data: Dataset,
     log: logging.Logger,
     advance: Callable[[], None] = lambda: None,
+    watch: Callable[[Choices, int, float], None] = lambda choices, steps, score: None,
 ) -> Trials:
-    """What a selection rule or a strategy may look at; data: without its test part."""
+    """What a selection rule or a strategy may look at; data: without its test part. advance: called after
+    each training; watch: told of its design, steps and score."""
     space, settings = search.model.space, config.search
     known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
     past = [record["mixture"] for record in search.history if record["epoch"] > search.warmup]
     return Trials(
-        train=_training(search, config, data, log, advance),
+        train=_training(search, config, data, log, advance, watch),
         mixed=_mixed(search, config, data),
         generator=torch.Generator().manual_seed(config.seed),
         known=known,
@@ -43,7 +45,12 @@ def trials_of(
 
 
 def _training(
-    search: Search, config: TrainConfig, data: Dataset, log: logging.Logger, advance: Callable[[], None]
+    search: Search,
+    config: TrainConfig,
+    data: Dataset,
+    log: logging.Logger,
+    advance: Callable[[], None],
+    watch: Callable[[Choices, int, float], None],
 ) -> Callable[[Choices, int], float]:
     """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
     where a training fails."""
@@ -70,6 +77,7 @@ def _training(
             "selection: %d steps, valid %s %.4f%s: %s", steps, config.eval.metric, scores[best], at, opened
         )
         advance()
+        watch(choices, steps, scores[best])
         return scores[best]
 
     return train

@@ -101,6 +101,12 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_pat
     assert len(page["epochs"]) == (0 if trained else 3)
 
 
+def test_a_search_that_weighs_costs_draws_their_front(clicks, small, tmp_path):
+    folder = run(clicks, small, tmp_path / "run", ["search.cost_weight=0.5"])
+    assert json.loads((folder / "costs.json").read_text()).keys() == {"milliseconds", "parameters"}
+    assert (folder / "pareto.png").stat().st_size > 0
+
+
 def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
     folder = run(clicks, small, tmp_path / "run", ["search.strategy=evolution", "search.budget=6"])
     rows = [
