@@ -26,7 +26,8 @@ class Registry(Generic[Part]):
     """A strict table of named parts.
 
     A class whose `SCALARS` name numbers of it is also reached with these written out, as `sym(0.4,0.6)`: the
-    same class with them filled in.
+    same class with them filled in. One whose `TOPIC` says what it is about is reached with a word for it
+    alone, as `text:minilm`: the same class with topic="minilm" filled in.
 
     Args: kind: what the parts are, in the singular, for error messages ("aggregator").
     Errors: registering a name twice raises ValueError; an unknown name raises LookupError that lists the
@@ -52,10 +53,16 @@ class Registry(Generic[Part]):
 
     def __getitem__(self, name: str) -> Part:
         part, values = self._found(name)
+        topic, wanted = topic_of(name), getattr(part, "TOPIC", None)
+        if wanted is not None and not topic:
+            raise LookupError(f"{self.kind} {name!r}: say which {wanted}, as {name}:NAME")
+        if wanted is None and topic:
+            raise LookupError(f"{self.kind} {name!r}: {name.partition(':')[0]} takes no name after it")
+        values = values | {"topic": topic} if topic else values
         return cast(Part, partial(cast(Any, part), **values)) if values else part
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and plain_name(name) in self._parts
+        return isinstance(name, str) and plain_name(name).partition(":")[0] in self._parts
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts)
@@ -82,7 +89,7 @@ class Registry(Generic[Part]):
 
     def _found(self, name: str) -> tuple[Part, dict[str, Any]]:
         match = _CALL.fullmatch(name)
-        plain = name if match is None else match["name"]
+        plain = name if match is None else match["name"].partition(":")[0]
         if plain not in self._parts:
             raise LookupError(f"unknown {self.kind} {name!r}; choose from: {', '.join(self._parts)}")
         assert match is not None
@@ -95,6 +102,11 @@ class Registry(Generic[Part]):
 def plain_name(name: str) -> str:
     """The name without its numbers."""
     return name.split("(", 1)[0].strip()
+
+
+def topic_of(name: str) -> str:
+    """What a name is about: "text:minilm" → "minilm"; "" for others."""
+    return plain_name(name).partition(":")[2]
 
 
 def written(name: str, values: Mapping[str, float]) -> str:

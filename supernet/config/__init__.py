@@ -9,13 +9,21 @@ from supernet.config.load import (
     load_train_config,
     typed,
 )
-from supernet.config.schemas import SCHEMAS, DeriveConfig, GraphConfig, TrainConfig, register_schemas
+from supernet.config.schemas import (
+    SCHEMAS,
+    DeriveConfig,
+    GraphConfig,
+    TextConfig,
+    TrainConfig,
+    register_schemas,
+)
 from supernet.config.tree import conf_folder, published_names
 
 __all__ = [
     "SCHEMAS",
     "DeriveConfig",
     "GraphConfig",
+    "TextConfig",
     "TrainConfig",
     "absolute_paths",
     "arguments",

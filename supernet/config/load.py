@@ -40,6 +40,9 @@ def absolute_paths(config: DictConfig) -> None:
     for key, value in config.data.items():
         if str(key).endswith("path") and value is not None:
             config.data[key] = str(Path(value).absolute())
+    for view in config.text.views.values():
+        if view.get("path") is not None:
+            view["path"] = str(Path(view["path"]).absolute())
 
 
 def load_train_config(folder: Path) -> TrainConfig:
@@ -50,7 +53,7 @@ def load_train_config(folder: Path) -> TrainConfig:
     config = OmegaConf.structured(TrainConfig)
     try:
         raw: Any = OmegaConf.load(path)
-        for group in ("data", "split", "space", "loss", "training", "search", "eval"):
+        for group in ("data", "split", "space", "loss", "training", "search", "eval", "text"):
             names = SCHEMAS[group]
             key = {"data": "reader", "split": "method"}.get(group)
             schema = names[str(raw[group][key])] if key else names[group]

@@ -108,6 +108,16 @@ class GraphConfig:
 
 
 @dataclass
+class TextConfig:
+    """What is known of items beside their ids: views that space.features may read, as sum:NAME."""
+
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → encoder, its settings, projector
+    scaling: str = "standardise"  # none, standardise, whiten
+    cache: str | None = None  # folder of the vectors of texts; null: $SUPERNET_CACHE, or the user's cache
+    probe: bool = True  # a linear probe says whether a view carries preference
+
+
+@dataclass
 class OpsConfig:
     """Kernels."""
 
@@ -133,6 +143,7 @@ class TrainConfig:
     resume: str | None = None  # folder of a stopped run to go on with; nothing else is then given
     model: ModelConfig = field(default_factory=ModelConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
+    text: TextConfig = field(default_factory=TextConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     data: Any = MISSING
@@ -201,6 +212,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
     },
     "split": {"ratio": RatioSplit, "time": RatioSplit, "given": GivenSplit, "leave_last": SplitConfig},
     "space": {"space": SpaceConfig},
+    "text": {"text": TextConfig},
     "loss": {"loss": LossConfig},
     "training": {"training": TrainingConfig},
     "search": {"search": SearchSettings},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -11,6 +11,7 @@ from ops.relation import Relation
 from supernet.data.cooccurrence import item_neighbours
 from supernet.data.dataset import Pairs
 from supernet.data.sampling import sent
+from supernet.data.views import Views, users_views
 
 USER, ITEM = "user", "item"
 SIDES = (USER, ITEM)
@@ -36,10 +37,12 @@ class Link:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """`nodes` counts the nodes of each kind; `links` are all directed relations."""
+    """`nodes` counts the nodes of each kind; `links` are all directed relations; `views` are what is known of
+    the nodes of a kind beside their ids."""
 
     nodes: dict[str, int]
     links: tuple[Link, ...]
+    views: Mapping[str, Views] = field(default_factory=dict)
 
     def into(self, target: str) -> list[Link]:
         """The links whose messages arrive at nodes of kind `target`."""
@@ -82,7 +85,9 @@ class Graph:
         for relation in (link.relation for link in self.links):
             twin = moved.get(relation.T)
             moved[relation] = relation.to(device) if twin is None else twin.T
-        return replace(self, links=tuple(replace(link, relation=moved[link.relation]) for link in self.links))
+        links = tuple(replace(link, relation=moved[link.relation]) for link in self.links)
+        views = {kind: {n: v.to(device) for n, v in own.items()} for kind, own in self.views.items()}
+        return replace(self, links=links, views=views)
 
 
 def build_graph(
@@ -93,12 +98,14 @@ def build_graph(
     relations: Sequence[str] = (INTERACTIONS,),
     neighbours: int = 20,
     shrinkage: float = 10.0,
+    views: Views | None = None,
 ) -> Graph:
     """The graph of user–item pairs with the named `relations`, all of them made of these pairs alone.
 
     interactions: from items to users, and back; both directions share one set of tensors, and the square
     (N_users + N_items)² matrix is never built. cooccurrence: to each item from its `neighbours` most similar
-    items, by the shrunk cosine of `supernet.data.cooccurrence`.
+    items, by the shrunk cosine of `supernet.data.cooccurrence`. views: of the items; a user's are the means
+    over the items of their pairs.
 
     Errors: ValueError for a relation that does not exist, for pairs that `Relation` refuses and settings that
     `item_neighbours` refuses.
@@ -114,4 +121,5 @@ def build_graph(
             links.append(Link(name, ITEM, ITEM, relation))
         else:
             raise ValueError(f"unknown relation {name!r}; choose from: {', '.join(RELATIONS)}")
-    return Graph({USER: n_users, ITEM: n_items}, tuple(links))
+    both = {USER: users_views(pairs, n_users, views), ITEM: dict(views)} if views else {}
+    return Graph({USER: n_users, ITEM: n_items}, tuple(links), both)

@@ -1,16 +1,11 @@
-"""The table of features, and the embedding of ids."""
+"""The embedding of ids."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from ops.registry import Registry
 
-FEATURES: Registry[type[nn.Module]] = Registry("feature")
-
-
-@FEATURES.register("id")
 class IdEmbedding(nn.Module):
     """One learnt vector a node, drawn from N(0, 0.02²). Shapes: () -> (N, D)."""
 

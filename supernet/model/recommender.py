@@ -14,6 +14,7 @@ from ops.mixture import Choice, Mix, Mixture, ReadoutMixture, ScoreMixture
 from ops.propagate import Step, propagate
 from ops.readout import LayerWeights
 from supernet.data.graph import ITEM, SIDES, USER, Graph
+from supernet.data.views import Views
 from supernet.features import FeatureMixture
 from supernet.model.layer import Layer, Weights, crowded
 from supernet.space import SearchSpace
@@ -54,17 +55,28 @@ class Recommender(nn.Module):
     weights of their own; tied sides share alphas, not weights. The graph is given to `forward`, not kept: a
     model refits and serves on other graphs than it was searched on.
 
-    nodes: number of nodes of each kind. dim: embedding size, D. generator: draws the initial weights.
+    nodes: number of nodes of each kind. dim: embedding size, D. generator: draws the initial weights. views:
+    those of the graph, where the space reads any; what they say is given to `forward` with the graph.
     """
 
     def __init__(
-        self, space: SearchSpace, nodes: Mapping[str, int], dim: int, generator: torch.Generator
+        self,
+        space: SearchSpace,
+        nodes: Mapping[str, int],
+        dim: int,
+        generator: torch.Generator,
+        views: Mapping[str, Views] | None = None,
     ) -> None:
         super().__init__()
         candidates = space.candidates()
         self.space, self.dim = space, dim
         self.features = nn.ModuleDict(
-            {side: FeatureMixture(candidates[f"features/{side}"], nodes[side], dim) for side in SIDES}
+            {
+                side: FeatureMixture(
+                    candidates[f"features/{side}"], nodes[side], dim, (views or {}).get(side)
+                )
+                for side in SIDES
+            }
         )
         self.layers = nn.ModuleList(
             nn.ModuleDict({side: Layer(space, layer, side, dim) for side in SIDES})
@@ -120,8 +132,9 @@ class Recommender(nn.Module):
         return found
 
     def is_embedding(self, weight: nn.Parameter) -> bool:
-        """Whether it is one of the features' parameters."""
-        return any(weight is own for own in self.features.parameters())
+        """Whether it holds the vectors of ids."""
+        embeddings = [cast(FeatureMixture, self.features[side]).ids for side in SIDES]
+        return any(one is not None and weight is one.weight for one in embeddings)
 
     @property
     def auxiliary_skip(self) -> float:
@@ -150,11 +163,18 @@ class Recommender(nn.Module):
         weights: the mixture, or one candidate, of every open slot.
         """
         weights = weights or {}
-        x = {side: self.features[side](weights.get(f"features/{side}")) for side in SIDES}
+        x = self.initial(graph, weights)
         polynomial = None if dropout is not None else self._polynomial(x, graph, weights, rows)
         if polynomial is not None:
             return polynomial
         return self.read_out(self._history(x, graph, weights, dropout, rows), weights)
+
+    def initial(self, graph: Graph, weights: Weights) -> dict[str, Tensor]:
+        """The features of all nodes, {side: (N_side, D)}."""
+        return {
+            side: self.features[side](weights.get(f"features/{side}"), graph.views.get(side))
+            for side in SIDES
+        }
 
     def history(
         self,
@@ -165,7 +185,7 @@ class Recommender(nn.Module):
     ) -> History:
         """What `forward` reads out, layer by layer."""
         weights = weights or {}
-        x = {side: self.features[side](weights.get(f"features/{side}")) for side in SIDES}
+        x = self.initial(graph, weights)
         return self._history(x, graph, weights, dropout, rows)
 
     def read_out(self, history: History, weights: Weights | None = None) -> Vectors:

@@ -16,7 +16,7 @@ from supernet.model import Recommender
 from supernet.pipeline.stages import recipe_of, space_of, train_model
 from supernet.runtime import InputError
 
-KEY = "features.{}.candidates.id.weight"
+KEY = "features.{}.ids.weight"
 """Of a side's embeddings, in the state_dict of a model."""
 
 

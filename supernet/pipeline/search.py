@@ -32,6 +32,7 @@ from supernet.pipeline.stages import (
     score_of,
     space_of,
 )
+from supernet.pipeline.texts import load_views
 from supernet.report.board import Board
 from supernet.report.page import SEARCH
 from supernet.report.progress import bar
@@ -60,8 +61,6 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
             "space: every slot has one candidate, so there is nothing to search; try space=small"
         )
     data = load_data(config)
-    graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph)
-    model = make_model(space, graph, config.model.dim, config.seed, device)
     folder = resume or new_folder(config.run)
     log = open_log(folder / "train.log")
     if resume is None:
@@ -69,6 +68,9 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         write_json(folder / "versions.json", versions())
     for line in describe(data):
         log.info(line)
+    views = load_views(config, data, log)
+    graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, views)
+    model = make_model(space, graph, config.model.dim, config.seed, device)
     log.info(
         "space: %s designs in %d open slots; device %s", f"{space.size():,}", len(space.choices()), device
     )

@@ -14,6 +14,7 @@ from supernet.data.filters import clean
 from supernet.data.graph import INTERACTIONS, Graph, build_graph
 from supernet.data.readers import READERS
 from supernet.data.splits import published_split, split
+from supernet.data.views import Views
 from supernet.evaluation.metrics import evaluate, sample_users
 from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
@@ -51,12 +52,14 @@ def graph_of(
     device: torch.device,
     relations: Sequence[str] = (INTERACTIONS,),
     settings: GraphConfig | None = None,
+    views: Views | None = None,
 ) -> Graph:
     """The graph of the given parts, which before the refit are train alone, with the relations that a space
-    asks for."""
+    asks for and the views of the items."""
     try:
         pairs, options = data.pairs(parts), arguments(settings or GraphConfig())
-        return build_graph(pairs, data.n_users, data.n_items, backend, relations, **options).to(device)
+        sizes = data.n_users, data.n_items
+        return build_graph(pairs, *sizes, backend, relations, **options, views=views).to(device)
     except ValueError as error:
         raise InputError(str(error)) from None
 
@@ -74,7 +77,8 @@ def recipe_of(config: TrainConfig) -> Recipe:
 def make_model(space: SearchSpace, graph: Graph, dim: int, seed: int, device: torch.device) -> Recommender:
     """A model with weights drawn from `seed`, on the CPU, so that they do not depend on the device."""
     try:
-        return Recommender(space, graph.nodes, dim, torch.Generator().manual_seed(seed)).to(device)
+        generator = torch.Generator().manual_seed(seed)
+        return Recommender(space, graph.nodes, dim, generator, graph.views).to(device)
     except ValueError as error:
         raise InputError(f"model.dim={dim}: {error}") from None
 

@@ -74,7 +74,7 @@ def training_loss(
     if recipe.l2 == 0.0:
         return loss
     rows = zip(SIDES, (batch.users, batch.items), strict=True)
-    zero = {side: model.features[side]((weights or {}).get(f"features/{side}")) for side in SIDES}
+    zero = model.initial(graph, weights or {})
     norms = [zero[side].index_select(0, chosen).square().sum(dim=1).mean() for side, chosen in rows]
     return loss + recipe.l2 * torch.stack(norms).sum()
 

@@ -62,7 +62,7 @@ def dense(name, model, graph):
     relation = graph.into("user")[0].relation
     A = torch.zeros(graph.nodes["user"], graph.nodes["item"])
     A[relation.row, relation.index] = 1
-    u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
+    u, i = (model.features[side].ids.weight for side in ("user", "item"))
     users, items = [u], [i]
     for sides in model.layers:
         w = {side: plain(sides[side]) for side in ("user", "item")}

@@ -39,7 +39,7 @@ def test_items_also_receive_from_their_neighbours(tools, graph, polynomial, monk
         sym(dense(graph.link(INTERACTIONS, "user"), graph)),
         mean(dense(graph.link(COOCCURRENCE, "item"), graph)),
     )
-    u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
+    u, i = (model.features[side].ids.weight for side in ("user", "item"))
     users, items = [u], [i]
     for _ in range(2):
         u, i = A @ i, A.T @ u + C @ i

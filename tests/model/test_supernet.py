@@ -120,7 +120,7 @@ def test_each_layer_does_what_its_own_slots_say(tools, space, graph):
     A = torch.zeros(graph.nodes["user"], graph.nodes["item"])
     A[relation.row, relation.index] = 1
     d, e = A.sum(1, keepdim=True).clamp(min=1), A.sum(0, keepdim=True).clamp(min=1)
-    u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
+    u, i = (model.features[side].ids.weight for side in ("user", "item"))
     W, V = (model.layers[0][side].convolve.candidates["gcn"].weight for side in ("user", "item"))
     C = torch.zeros(graph.nodes["item"], graph.nodes["item"])
     if "cooccurrence" in space.relations:
@@ -157,7 +157,7 @@ def test_relabelling_nodes_relabels_the_output(tools, space, graph):
         links.append(replace(link, relation=Relation.from_edges(target, source, *sizes)))
     relabelled = replace(graph, links=tuple(links))
     for side, feature in model.features.items():
-        weight = feature.candidates["id"].weight
+        weight = feature.ids.weight
         weight.data = torch.empty_like(weight).index_copy(0, new[side], weight.data)
     moved = model(relabelled, mixture)
     torch.testing.assert_close(moved.user[new["user"]], vectors.user, rtol=1e-4, atol=1e-5)

@@ -131,8 +131,8 @@ def test_frozen_embeddings_are_those_of_the_file(clicks, small, tmp_path):
     second = run(clicks, small, tmp_path / "two", frozen)
     after = torch.load(second / "checkpoint.pt", weights_only=True)["model"]
     for side in ("user", "item"):
-        key = f"features.{side}.candidates.id.weight"
+        key = f"features.{side}.ids.weight"
         assert torch.equal(after[key], state[key])
     torch.save({"other": torch.zeros(1)}, tmp_path / "derived.pt")
-    with pytest.raises(InputError, match=r"derived\.pt: features\.user\.candidates\.id\.weight is missing"):
+    with pytest.raises(InputError, match=r"derived\.pt: features\.user\.ids\.weight is missing"):
         run(clicks, small, tmp_path / "three", frozen)

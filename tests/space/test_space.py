@@ -156,7 +156,9 @@ def test_the_fingerprint_sees_order_layers_and_ties_but_not_spelling():
         ({"aggregate": ("sym", "mode")}, "aggregate has an unknown candidate 'mode'; choose from: .*sym"),
         ({"convolve": ()}, "slot layer1/user/convolve has no candidate; choose from: .*light"),
         ({"readout": ("last", "last")}, "slot readout names a candidate twice: last, last"),
-        ({"features": ("text",)}, "slot features/user has an unknown candidate 'text'; choose from: id"),
+        ({"features": ("text",)}, "slot features/user: feature 'text': say which view, as text:NAME"),
+        ({"features": ("words",)}, "slot features/user has an unknown candidate 'words'; choose from: id"),
+        ({"features": ("id:minilm",)}, "slot features/user: feature 'id:minilm': id takes no name after it"),
         ({"slots": {"layer3/user/convolve": ("gcn",)}}, "no slot 'layer3/user/convolve'; the slots are: "),
         ({"slots": {"layer1/convolve": ("gcn",)}}, "no slot 'layer1/convolve'"),  # the space is not tied
         ({"slots": {"score": ("dott",)}}, "slot score has an unknown candidate 'dott'; choose from: dot"),

@@ -54,7 +54,7 @@ def test_nothing_passes_a_dropped_edge(tiny):
     (link,) = tiny.graph.into(USER)
     user_degree, item_degree = link.relation.target_degree(), link.relation.source_degree()
     left = edges(thin, USER)
-    items = model.features[ITEM].candidates["id"].weight
+    items = model.features[ITEM].ids.weight
     for user in range(12):
         (found,) = torch.autograd.grad(model(thin).user[user, 0], items)
         for item in range(10):

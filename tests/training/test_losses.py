@@ -276,7 +276,7 @@ def test_losses_and_gradients_stay_finite(case, scale):
 
 def test_the_l2_term_is_the_mean_squared_norm_of_the_rows_of_the_batch(tiny):
     model, batch = tiny.model(), Batch(USERS, ITEMS, torch.zeros(0, dtype=torch.long))
-    u, i = (model.features[side].candidates["id"].weight for side in ("user", "item"))
+    u, i = (model.features[side].ids.weight for side in ("user", "item"))
     term = sum(u[k] @ u[k] for k in USERS) / 4 + sum(i[k] @ i[k] for k in ITEMS) / 4
     plain, with_l2 = (training_loss(model, tiny.graph, batch, Recipe(l2=l2)) for l2 in (0.0, 10.0))
     torch.testing.assert_close(with_l2 - plain, 10 * term)

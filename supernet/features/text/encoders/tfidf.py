@@ -44,7 +44,8 @@ class TfIdf:
         width = min(self.dim, min(counted.shape) - 1)
         if width < 1:
             return np.asarray(counted.todense(), np.float32)
-        return np.asarray(TruncatedSVD(width, random_state=0).fit_transform(counted), np.float32)
+        with np.errstate(divide="ignore", invalid="ignore"):  # shares of a variance that may be 0
+            return np.asarray(TruncatedSVD(width, random_state=0).fit_transform(counted), np.float32)
 
     def notes(self) -> tuple[str, ...]:
         """Nothing to tell."""

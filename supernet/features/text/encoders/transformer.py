@@ -90,8 +90,10 @@ class Transformer:
         if self._loaded is None:
             try:
                 from transformers import AutoModel, AutoTokenizer
+                from transformers.utils import logging
             except ImportError as error:
                 raise missing("text", error) from None
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours tells how far the texts are
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self.model)
                 model = AutoModel.from_pretrained(self.model, dtype=torch.float32)

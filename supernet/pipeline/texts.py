@@ -1,0 +1,93 @@
+"""Item texts as views of the graph: read, encoded, scaled, probed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from supernet.config import TextConfig, TrainConfig
+from supernet.data.dataset import Dataset
+from supernet.data.views import View
+from supernet.features.text.cache import default_folder
+from supernet.features.text.cleaning import Cleaned, clean_texts
+from supernet.features.text.encode import encode_texts
+from supernet.features.text.encoders import ENCODERS
+from supernet.features.text.encoders.base import Vectors
+from supernet.features.text.probe import linear_probe
+from supernet.features.text.scaling import SCALINGS
+from supernet.features.text.vectors import VECTORS, read_vectors
+from supernet.report.progress import bar
+from supernet.runtime import InputError
+
+
+def load_views(
+    config: TrainConfig, data: Dataset, log: logging.Logger, probe: bool = True
+) -> dict[str, View]:
+    """Name → view of the items, for every one that config.text names; logged: what was counted, how long it
+    took, and what a linear probe on the train part says of each.
+
+    Errors: InputError where the data has no text to encode, and for what an encoder refuses.
+    """
+    settings: TextConfig = config.text
+    found = {}
+    cleaned = _texts(settings, data, log)
+    for name, spec in settings.views.items():
+        start = time.perf_counter()
+        vectors, known = _encoded(name, dict(spec), settings, data, cleaned, log)
+        scaled = SCALINGS[settings.scaling](vectors, known)
+        log.info(
+            "view %s: %d items of %d columns, %d without, %.1f s",
+            *(name, known.sum(), scaled.shape[1], (~known).sum(), time.perf_counter() - start),
+        )
+        if probe and settings.probe:
+            said = linear_probe(data.parts["train"], data.n_users, scaled, known)
+            log.info("view %s: %s", name, said.sentence)
+        mask = torch.from_numpy(known.astype(np.float32))
+        projector = str(dict(spec).get("projector", "linear"))
+        found[name] = View(torch.from_numpy(np.ascontiguousarray(scaled)), mask, projector)
+    return found
+
+
+def _texts(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned | None:
+    """The cleaned texts, where any view reads them."""
+    if all(spec.get("encoder") == VECTORS for spec in settings.views.values()):
+        return None
+    if data.text is None:
+        raise InputError(
+            "text: the data says nothing of its items; give data.items_path and data.text=[columns], or "
+            "a view with encoder: vectors"
+        )
+    cleaned = clean_texts(list(data.text))
+    for note in cleaned.notes:
+        log.info(note)
+    return cleaned
+
+
+def _encoded(
+    name: str,
+    spec: dict[str, Any],
+    settings: TextConfig,
+    data: Dataset,
+    cleaned: Cleaned | None,
+    log: logging.Logger,
+) -> tuple[Vectors, NDArray[np.bool_]]:
+    spec.pop("projector", None)
+    kind = str(spec.pop("encoder"))
+    if kind == VECTORS:
+        vectors, known, notes = read_vectors(Path(str(spec.pop("path"))), data.item_ids, **spec)
+    else:
+        assert cleaned is not None
+        encoder = ENCODERS[kind](**spec)
+        folder = default_folder() if settings.cache is None else Path(settings.cache)
+        with bar(f"text {name}", total=len(set(filter(None, cleaned.texts)))) as progress:
+            vectors, known = encode_texts(cleaned.texts, encoder, folder, progress.advance)
+        notes = encoder.notes()
+    for note in notes:
+        log.info(note)
+    return vectors, known

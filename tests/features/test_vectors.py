@@ -1,0 +1,52 @@
+"""Files of vectors, read by item, and the ways in which they can be wrong."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from supernet.features.text.vectors import read_vectors
+from supernet.runtime import InputError
+
+IDS = np.array(["2", "0", "7"], dtype=object)
+
+
+def test_a_matrix_has_the_vector_of_item_k_in_row_k(tmp_path):
+    np.save(tmp_path / "v.npy", np.arange(8).reshape(4, 2))
+    vectors, known, notes = read_vectors(tmp_path / "v.npy", IDS)
+    assert vectors.tolist() == [[4, 5], [0, 1], [0, 0]]
+    assert known.tolist() == [True, True, False]
+    assert notes == ("v.npy: 1 of 3 items have no vector there",)
+
+
+def test_a_table_names_its_items(tmp_path):
+    table = pa.table({"id": ["7", "2"], "image": [[1.0, 2.0], [3.0, 4.0]]})
+    pq.write_table(table, tmp_path / "v.parquet")
+    vectors, known, _ = read_vectors(tmp_path / "v.parquet", IDS, item="id", vector="image")
+    assert vectors.tolist() == [[3, 4], [0, 0], [1, 2]]
+    assert known.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (np.arange(3), r"needs a matrix, a row an item; found int64 of shape \(3,\)"),
+        (np.array([["a", "b"]]), "needs a matrix"),
+        (np.array([[1.0, np.nan]]), "vector of item '0' has a number that is not finite"),
+        ({"item": ["9"], "vector": [[1.0]]}, "none of its 1 items is in the data; its first is '9'"),
+        ({"item": ["2", "0"], "vector": [[1.0], [1.0, 2.0]]}, r"vectors of one length, found \[1, 2\]"),
+        ({"item": ["2"], "words": ["x"]}, "cannot read the columns 'item' and 'vector'"),
+        (b"nothing", "not a .npy file"),
+    ],
+    ids=str,
+)
+def test_a_file_that_does_not_fit_is_named(content, words, tmp_path):
+    path = tmp_path / ("v.parquet" if isinstance(content, dict) else "v.npy")
+    if isinstance(content, dict):
+        pq.write_table(pa.table(content), path)
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content)
+    with pytest.raises(InputError, match=words):
+        read_vectors(path, IDS)

@@ -1,0 +1,63 @@
+"""Text views from the command line: logged, cached, searched, derived; and what is refused."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from .conftest import command, data_of
+
+FEATURES = "space.features=[id,'sum:own','gate:own','text:own']"
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """Items of one community have like vectors; one item has none."""
+    generator = np.random.default_rng(0)
+    rows = [(f"i-{k}", (np.eye(4)[k % 4] + 0.05 * generator.standard_normal(4)).tolist()) for k in range(39)]
+    table = pa.table({"item": [name for name, _ in rows], "vector": [v for _, v in rows]})
+    pq.write_table(table, tmp_path / "own.parquet")
+    return tmp_path / "own.parquet"
+
+
+def test_a_view_is_searched_and_derived(clicks, small, tmp_path, vectors):
+    view = ["text=vectors", f"text.views.own.path={vectors}", FEATURES]
+    run = command("train.py", *data_of(clicks), *small, *view, f"run={tmp_path / 'run'}")
+    assert run.returncode == 0, run.stderr
+    assert "own.parquet: 1 of 40 items have no vector there" in run.stderr
+    assert "view own: 39 items of 4 columns, 1 without" in run.stderr
+    auc = float(re.search(r"AUC (\d\.\d+)", run.stderr).group(1))
+    assert auc > 0.8, "communities are what users like"
+    few = ["tuning.trials=1", "baselines=[pop,lightgcn]", "random_genotypes=1", "seeds=[0]", "fuse=[]"]
+    done = command("derive.py", f"run={tmp_path / 'run'}", *few)
+    assert done.returncode == 0, done.stderr
+
+
+def test_words_are_encoded_by_tfidf(clicks, small, tmp_path):
+    view = ["text=tfidf", "space.features=['sum:tfidf']", "data.text=[title]", "search.select=argmax"]
+    run = command("train.py", *data_of(clicks), *small, *view, f"run={tmp_path / 'run'}")
+    assert run.returncode == 0, run.stderr
+    assert "view tfidf: 40 items" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (
+            ["space.features=['sum:minilm']"],
+            "feature 'sum:minilm' reads the view 'minilm'; the views are: none",
+        ),
+        (["text=tfidf", "+text.views.tfidf.dimm=3"], "tfidf takes no 'dimm'; it takes: batch, dim"),
+        (["text=tfidf", "text.views.tfidf.projector=deep"], "choose from: none, linear, mlp"),
+        (["text=vectors"], "text.views.own.path is missing"),
+        (["text=vectors", "text.views.own.path=/nowhere.npy", FEATURES], "/nowhere.npy: no such file"),
+        (["text=tfidf", "data.items_path=null", "data.title=[]"], "text: the data says nothing of its items"),
+    ],
+)
+def test_what_cannot_be_read_is_one_message(overrides, words, clicks, tmp_path):
+    run = command("train.py", *data_of(clicks), *overrides, f"run={tmp_path / 'run'}")
+    assert run.returncode == 2
+    assert words in run.stderr
+    assert len(run.stderr.splitlines()) <= 8
