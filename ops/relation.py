@@ -41,7 +41,8 @@ class Relation:
 
     Shapes: ptr (N_dst + 1,), index (E,) source of each edge, row (E,) target of each edge; ptr_t (N_src +
     1,), index_t (E,) and perm (E,) describe the transpose: its edge e is edge perm[e] here; inverse (E,) is
-    perm inverted. All int64. `backend` names the kernels: "torch" or "scatter" (see `ops.backend`).
+    perm inverted. All int64. `backend` names the kernels: "torch" or "scatter" (see `ops.backend`). types
+    (E,) int64, in the order of the edges, tell edges of several kinds apart; None where all are of one.
     """
 
     ptr: Tensor
@@ -54,12 +55,19 @@ class Relation:
     backend: Backend
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     part: Part | None = field(default=None, repr=False)
+    types: Tensor | None = field(default=None, repr=False)
 
     @classmethod
     def from_edges(
-        cls, target: Tensor, source: Tensor, n_target: int, n_source: int, backend: str = "auto"
+        cls,
+        target: Tensor,
+        source: Tensor,
+        n_target: int,
+        n_source: int,
+        backend: str = "auto",
+        types: Tensor | None = None,
     ) -> Relation:
-        """Sort the edges (target[e] <- source[e]), both (E,), into CSR.
+        """Sort the edges (target[e] <- source[e]), both (E,), into CSR; types (E,) of the edges go with them.
 
         Errors: ValueError on an index out of range, on edges that occur twice, and on lengths that differ.
         """
@@ -87,6 +95,7 @@ class Relation:
             perm=perm,
             inverse=torch.argsort(perm),
             backend=choose_backend(backend, target.device),
+            types=None if types is None else types.long()[order],
         )
 
     @property
@@ -111,9 +120,18 @@ class Relation:
             twin = Relation(
                 self.ptr_t, self.index_t, self.index[self.perm],
                 self.ptr, self.index, self.inverse, self.perm, self.backend, {"T": self},
+                types=None if self.types is None else self.types[self.perm],
             )  # fmt: skip
             self._cache["T"] = twin
         return self._cache["T"]
+
+    @property
+    def edge_types(self) -> Tensor | None:
+        """The types of the edges that are here, (E,)."""
+        if self.part is None:
+            return self.types
+        whole = self.part.whole.edge_types
+        return None if whole is None else whole.index_select(0, self.part.edges)
 
     @property
     def origin(self) -> Relation:
@@ -203,6 +221,8 @@ class Relation:
             return self
         names = ("ptr", "index", "row", "ptr_t", "index_t", "perm", "inverse")
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
+        if self.types is not None:
+            moved["types"] = self.types.to(device, non_blocking=True)
         return replace(
             self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, part=None
         )

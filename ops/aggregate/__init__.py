@@ -8,6 +8,7 @@ from ops.aggregate.mean import Mean
 from ops.aggregate.none import NoMessage
 from ops.aggregate.overall import OverallMean
 from ops.aggregate.peak import Maximum
+from ops.aggregate.relational import RelationalMean
 from ops.aggregate.sum import Sum
 from ops.aggregate.svd import LowRank
 from ops.aggregate.sym import SymmetricSum
@@ -23,6 +24,7 @@ __all__ = [
     "Mean",
     "NoMessage",
     "OverallMean",
+    "RelationalMean",
     "Sum",
     "SymmetricSum",
     "UnitSum",

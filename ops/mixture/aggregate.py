@@ -8,13 +8,22 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, NoMessage, SymmetricSum, UnitSum
+from ops.aggregate import (
+    AGGREGATORS,
+    Attention,
+    LinearAggregator,
+    NoMessage,
+    RelationalMean,
+    SymmetricSum,
+    UnitSum,
+)
 from ops.mixture.base import Mix, Mixture, Partial, key_of
 from ops.relation import EdgeWeights, Relation
 from ops.spmm import spmm
 
-Weighted = Attention | UnitSum
-"""Aggregators whose edge weights depend on the vectors: coefficients(source, target, relation) -> (E,)."""
+Weighted = Attention | UnitSum | RelationalMean
+"""Aggregators whose edge weights depend on vectors or are learnt: coefficients(source, target, relation) ->
+(E,)."""
 
 
 class AggregateMixture(Mixture):

@@ -40,6 +40,9 @@ def absolute_paths(config: DictConfig) -> None:
     for key, value in config.data.items():
         if str(key).endswith("path") and value is not None:
             config.data[key] = str(Path(value).absolute())
+    for key, value in config.graph.items():
+        if str(key).endswith("path") and value is not None:
+            config.graph[key] = str(Path(value).absolute())
     for view in config.text.views.values():
         if view.get("path") is not None:
             view["path"] = str(Path(view["path"]).absolute())

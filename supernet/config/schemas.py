@@ -103,8 +103,12 @@ class ModelConfig:
 class GraphConfig:
     """How the relations beside the interactions are built, where space.relations names them."""
 
-    neighbours: int = 20  # items that each item receives from in cooccurrence
-    shrinkage: float = 10.0  # of its shrunk cosine: takes similarity off items with few users
+    neighbours: int = 20  # items that each item receives from in cooccurrence and in text_knn
+    shrinkage: float = 10.0  # of cooccurrence's shrunk cosine: takes similarity off items with few users
+    text_view: str | None = None  # the view that text_knn compares; null: the first
+    trust_path: str | None = None  # for trust: a table of user, friend
+    knowledge_path: str | None = None  # for knowledge: a table of head, relation, tail
+    entities_path: str | None = None  # for knowledge: a table of item, entity
 
 
 @dataclass

@@ -11,17 +11,36 @@ from ops.relation import Relation
 from supernet.data.cooccurrence import item_neighbours
 from supernet.data.dataset import Pairs
 from supernet.data.sampling import sent
+from supernet.data.side import Edges
 from supernet.data.views import Views, users_views
 
-USER, ITEM = "user", "item"
+USER, ITEM, ENTITY = "user", "item", "entity"
 SIDES = (USER, ITEM)
+"""Kinds of nodes that are recommended to, or recommended; entities only send."""
+
 INTERACTIONS, COOCCURRENCE = "interactions", "cooccurrence"
+TRUST, TEXT_KNN, KNOWLEDGE = "trust", "text_knn", "knowledge"
 
 RELATIONS = {
     INTERACTIONS: {USER: ITEM, ITEM: USER},  # the train pairs
     COOCCURRENCE: {ITEM: ITEM},  # each item's most similar items, by the users they share
+    TRUST: {USER: USER},  # each user's friends
+    TEXT_KNN: {ITEM: ITEM},  # each item's most similar items, by their texts
+    KNOWLEDGE: {ITEM: ENTITY},  # what a knowledge graph ties an item to, by the type of the tie
 }
 """Every named relation: the kind of node that receives → the kind that sends to it."""
+
+SIDE = (TRUST, TEXT_KNN, KNOWLEDGE)
+"""Relations whose edges are not made of the train pairs."""
+
+
+MISSING = {
+    TRUST: "give graph.trust_path=<table of user, friend>",
+    TEXT_KNN: "choose a view of the text, by text=minilm or another",
+    KNOWLEDGE: "give graph.knowledge_path=<table of head, relation, tail> and graph.entities_path=<table of "
+    "item, entity>",
+}
+"""What to do where a relation in SIDE has no edges."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +118,10 @@ def build_graph(
     neighbours: int = 20,
     shrinkage: float = 10.0,
     views: Views | None = None,
+    side: Mapping[str, Edges] | None = None,
 ) -> Graph:
-    """The graph of user–item pairs with the named `relations`, all of them made of these pairs alone.
+    """The graph of user–item pairs with the named `relations`: made of these pairs alone, or for those in
+    SIDE of the edges that `side` has by name.
 
     interactions: from items to users, and back; both directions share one set of tensors, and the square
     (N_users + N_items)² matrix is never built. cooccurrence: to each item from its `neighbours` most similar
@@ -119,7 +140,18 @@ def build_graph(
             edges = item_neighbours(pairs, n_users, n_items, neighbours, shrinkage)
             relation = Relation.from_edges(edges.target, edges.source, n_items, n_items, backend)
             links.append(Link(name, ITEM, ITEM, relation))
+        elif name in SIDE:
+            if side is None or name not in side:
+                raise ValueError(f"relation {name!r} has no edges: {MISSING[name]}")
+            ((target, source),) = RELATIONS[name].items()
+            n_target = {USER: n_users, ITEM: n_items}[target]
+            own = side[name]
+            relation = Relation.from_edges(own.target, own.source, n_target, own.n_source, backend, own.types)
+            links.append(Link(name, source, target, relation))
         else:
             raise ValueError(f"unknown relation {name!r}; choose from: {', '.join(RELATIONS)}")
     both = {USER: users_views(pairs, n_users, views), ITEM: dict(views)} if views else {}
-    return Graph({USER: n_users, ITEM: n_items}, tuple(links), both)
+    nodes = {USER: n_users, ITEM: n_items}
+    if KNOWLEDGE in relations and side is not None:
+        nodes[ENTITY] = side[KNOWLEDGE].n_source
+    return Graph(nodes, tuple(links), both)

@@ -103,7 +103,7 @@ class Layer(nn.Module):
         found = []
         for link in self.links(graph):
             operator = self._operator(link, weights, dtype)
-            if operator is None:
+            if operator is None or link.source not in SIDES:
                 return None
             found.append(Arrow(SIDES.index(self.side), SIDES.index(link.source), operator))
         return tuple(found)

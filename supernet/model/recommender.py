@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from ops.mixture import Choice, Mix, Mixture, ReadoutMixture, ScoreMixture
 from ops.propagate import Step, propagate
 from ops.readout import LayerWeights
-from supernet.data.graph import ITEM, SIDES, USER, Graph
+from supernet.data.graph import ITEM, RELATIONS, SIDES, USER, Graph
 from supernet.data.views import Views
-from supernet.features import FeatureMixture
+from supernet.features import FeatureMixture, IdEmbedding
 from supernet.model.layer import Layer, Weights, crowded
 from supernet.space import SearchSpace
 
@@ -78,6 +78,8 @@ class Recommender(nn.Module):
                 for side in SIDES
             }
         )
+        others = {source for name in space.relations for source in RELATIONS[name].values()} - set(SIDES)
+        self.others = nn.ModuleDict({kind: IdEmbedding(nodes[kind], dim) for kind in sorted(others)})
         self.layers = nn.ModuleList(
             nn.ModuleDict({side: Layer(space, layer, side, dim) for side in SIDES})
             for layer in range(1, space.layers + 1)
@@ -170,11 +172,13 @@ class Recommender(nn.Module):
         return self.read_out(self._history(x, graph, weights, dropout, rows), weights)
 
     def initial(self, graph: Graph, weights: Weights) -> dict[str, Tensor]:
-        """The features of all nodes, {side: (N_side, D)}."""
-        return {
+        """The features of all nodes, {kind: (N_kind, D)}; those of kinds that only send are vectors of
+        ids."""
+        found = {
             side: self.features[side](weights.get(f"features/{side}"), graph.views.get(side))
             for side in SIDES
         }
+        return found | {kind: embedding() for kind, embedding in self.others.items()}
 
     def history(
         self,
@@ -207,12 +211,13 @@ class Recommender(nn.Module):
         for number, layer in enumerate(self.layers, start=1):
             chosen = rows if number == len(self.layers) else None
             initial, sides = features if chosen is None else wanted, cast(nn.ModuleDict, layer)
-            x = {
+            out = {
                 side: sides[side](x, initial[side], graph, weights, None if chosen is None else chosen[side])
                 for side in SIDES
             }
             if dropout is not None:
-                x = {side: dropout(value) for side, value in x.items()}
+                out = {side: dropout(value) for side, value in out.items()}
+            x = {**x, **out}
             for side in SIDES:
                 history[side].append(x[side] if chosen is not None else _rows(x[side], rows, side))
         return history

@@ -15,7 +15,7 @@ from torch import Tensor
 from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
-from supernet.data.views import Views
+from supernet.data.side import Beside
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.fusion import fused
 from supernet.evaluation.ranking import Score, top_items
@@ -44,7 +44,7 @@ class Bench:
     run: TrainConfig
     derive: DeriveConfig
     device: torch.device
-    views: Views = field(default_factory=dict)
+    beside: Beside | None = None
     _scores: dict[str, Score] = field(default_factory=dict, repr=False)
     _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
 
@@ -54,7 +54,7 @@ class Bench:
         if key not in self._graphs:
             backend = self.derive.ops.backend
             self._graphs[key] = graph_of(
-                self.data, parts, backend, self.device, space.relations, self.run.graph, self.views
+                self.data, parts, backend, self.device, space.relations, self.run.graph, self.beside
             )
         return self._graphs[key]
 

@@ -24,7 +24,7 @@ from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.stages import load_data
 from supernet.pipeline.tables import beyond_tables
-from supernet.pipeline.texts import load_views
+from supernet.pipeline.texts import load_beside
 from supernet.pipeline.verdict import judge, warn
 from supernet.pipeline.yardstick import Yardstick
 from supernet.report.board import Board
@@ -53,7 +53,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     log.info(PROTOCOLS[config.protocol])
     write_text(folder / "derive.yaml", composed)
     sealed = data.without("test")
-    bench = Bench(sealed, run, config, device, load_views(run, sealed, log, probe=False))
+    beside = load_beside(run, sealed, run.space.relations, log, probe=False)
+    bench = Bench(sealed, run, config, device, beside)
     journal = folder / "tuning.journal"
     contenders = choose(bench, genotype, taken, journal, log)
     kept = Kept(

@@ -32,7 +32,7 @@ from supernet.pipeline.stages import (
     score_of,
     space_of,
 )
-from supernet.pipeline.texts import load_views
+from supernet.pipeline.texts import load_beside
 from supernet.report.board import Board
 from supernet.report.page import SEARCH
 from supernet.report.progress import bar
@@ -68,8 +68,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         write_json(folder / "versions.json", versions())
     for line in describe(data):
         log.info(line)
-    views = load_views(config, data, log)
-    graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, views)
+    beside = load_beside(config, data.without("test"), space.relations, log)
+    graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, beside)
     model = make_model(space, graph, config.model.dim, config.seed, device)
     log.info(
         "space: %s designs in %d open slots; device %s", f"{space.size():,}", len(space.choices()), device

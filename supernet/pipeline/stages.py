@@ -13,8 +13,8 @@ from supernet.data.dataset import PARTS, Dataset
 from supernet.data.filters import clean
 from supernet.data.graph import INTERACTIONS, Graph, build_graph
 from supernet.data.readers import READERS
+from supernet.data.side import Beside
 from supernet.data.splits import published_split, split
-from supernet.data.views import Views
 from supernet.evaluation.metrics import evaluate, sample_users
 from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
@@ -52,14 +52,23 @@ def graph_of(
     device: torch.device,
     relations: Sequence[str] = (INTERACTIONS,),
     settings: GraphConfig | None = None,
-    views: Views | None = None,
+    beside: Beside | None = None,
 ) -> Graph:
     """The graph of the given parts, which before the refit are train alone, with the relations that a space
-    asks for and the views of the items."""
+    asks for, and what is known beside the interactions."""
+    settings, beside = settings or GraphConfig(), beside or Beside({}, {})
     try:
-        pairs, options = data.pairs(parts), arguments(settings or GraphConfig())
-        sizes = data.n_users, data.n_items
-        return build_graph(pairs, *sizes, backend, relations, **options, views=views).to(device)
+        return build_graph(
+            data.pairs(parts),
+            data.n_users,
+            data.n_items,
+            backend,
+            relations,
+            settings.neighbours,
+            settings.shrinkage,
+            beside.views,
+            beside.edges,
+        ).to(device)
     except ValueError as error:
         raise InputError(str(error)) from None
 

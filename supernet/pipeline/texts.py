@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from supernet.config import TextConfig, TrainConfig
 from supernet.data.dataset import Dataset
+from supernet.data.graph import KNOWLEDGE, TEXT_KNN, TRUST
+from supernet.data.side import Beside, Edges, nearest_texts, read_knowledge, read_trust
 from supernet.data.views import View
 from supernet.features.text.cache import default_folder
 from supernet.features.text.cleaning import Cleaned, clean_texts
@@ -52,6 +55,37 @@ def load_views(
         projector = str(dict(spec).get("projector", "linear"))
         found[name] = View(torch.from_numpy(np.ascontiguousarray(scaled)), mask, projector)
     return found
+
+
+def load_beside(
+    config: TrainConfig, data: Dataset, relations: Sequence[str], log: logging.Logger, probe: bool = True
+) -> Beside:
+    """The views, and the edges of those of the relations that are not made of interactions; their notes are
+    logged. Errors: InputError as `load_views`, for a relation whose files are not given or do not fit."""
+    views = load_views(config, data, log, probe)
+    graph, edges = config.graph, dict[str, Edges]()
+    for name in relations:
+        notes: tuple[str, ...] = ()
+        if name == TRUST and graph.trust_path is not None:
+            edges[name], notes = read_trust(Path(graph.trust_path), data.user_ids)
+        elif name == KNOWLEDGE and graph.knowledge_path is not None and graph.entities_path is not None:
+            paths = Path(graph.knowledge_path), Path(graph.entities_path)
+            edges[name], notes = read_knowledge(*paths, data.item_ids)
+        elif name == TEXT_KNN and views:
+            edges[name] = nearest_texts(_view(views, graph.text_view), graph.neighbours)
+        for note in notes:
+            log.info(note)
+        if name in edges:
+            log.info("relation %s: %d edges", name, len(edges[name].target))
+    return Beside(views, edges)
+
+
+def _view(views: dict[str, View], name: str | None) -> View:
+    if name is None:
+        return next(iter(views.values()))
+    if name not in views:
+        raise InputError(f"graph.text_view={name}: no such view; the views are: {', '.join(views)}")
+    return views[name]
 
 
 def _texts(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned | None:

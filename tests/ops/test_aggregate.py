@@ -52,6 +52,7 @@ REFERENCE = {  # A: 0/1 matrix N_dst × N_src; x: sources; t: targets; w: weight
     "svd": lambda A, x, t, w: sym(A) @ x,  # its rank is above that of every graph here
     "max": lambda A, x, t, w: neighbours_loop(A, x, lambda i, near: near.amax(dim=0)),
     "attention": attention,
+    "relational": lambda A, x, t, w: w["log_weight"][0].exp() * (A / degrees(A)[0]) @ x,
     "global": lambda A, x, t, w: torch.stack([x.sum(0) / len(x)] * A.shape[0]),
 }
 
@@ -166,3 +167,33 @@ def test_attention_survives_scores_that_overflow_exp(relation, dense, leaf, init
     source, target = leaf(relation.n_source, DIM, scale=300.0), leaf(relation.n_target, DIM, scale=300.0)
     expected = attention(dense, source, target, dict(module.named_parameters()))
     assert_same(module(source, target, relation), expected, [source, target])
+
+
+def test_edges_of_every_type_have_their_own_weight(
+    graph, backend, dtype, device, leaf, initialised, assert_same
+):
+    edges = torch.tensor(graph.edges, dtype=torch.int64, device=device).reshape(-1, 2)
+    types = torch.arange(len(edges), device=device) % 3
+    sizes = (graph.n_target, graph.n_source)
+    relation = Relation.from_edges(*edges.t(), *sizes, backend, types)
+    module = initialised(AGGREGATORS["relational"](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    expected = torch.zeros(graph.n_target, DIM, dtype=dtype, device=device)
+    for (i, j), kind in zip(graph.edges, types.tolist(), strict=True):
+        degree = sum(a == i for a, _ in graph.edges)
+        row = torch.arange(graph.n_target, device=device).eq(i).to(dtype).unsqueeze(1)
+        expected = expected + row * module.log_weight[kind].exp() / degree * source[j]
+    assert_same(module(source, target, relation), expected, [source, target, module.log_weight])
+    rows = torch.arange(0, graph.n_target, 2, device=device)
+    part = module(source, target[rows], relation.rows(rows))
+    torch.testing.assert_close(part, expected[rows], rtol=1e-5, atol=1e-5)
+    turned, kinds = relation.T, dict(zip(graph.edges, types.tolist(), strict=True))
+    found = zip(turned.index.tolist(), turned.row.tolist(), turned.edge_types.tolist(), strict=True)
+    assert all(kinds[i, j] == kind for i, j, kind in found)
+
+
+def test_too_many_types_are_refused(initialised):
+    relation = Relation.from_edges(torch.tensor([0]), torch.tensor([0]), 1, 1, types=torch.tensor([64]))
+    module = AGGREGATORS["relational"](DIM)
+    with pytest.raises(ValueError, match="a relation has 65 types of edges; at most 64 are weighed"):
+        module(torch.ones(1, DIM), torch.ones(1, DIM), relation)

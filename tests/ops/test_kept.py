@@ -4,7 +4,7 @@ degrees."""
 import pytest
 import torch
 
-from ops.aggregate import AGGREGATORS, Attention, LinearAggregator
+from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, RelationalMean
 from ops.aggregate.chebyshev import Chebyshev
 from ops.aggregate.svd import LowRank
 from ops.aggregate.unit import UnitSum
@@ -36,6 +36,9 @@ def expected_of(module, source, target, relation, mask):
         return weighted(module.norm, relation, mask * SCALE, source.dtype) @ torch.nn.functional.normalize(
             source, eps=1e-6
         )
+    if isinstance(module, RelationalMean):
+        mean = weighted(AGGREGATORS["mean"](DIM), relation, mask * SCALE, source.dtype)
+        return module.log_weight[0].exp() * mean @ source
     if isinstance(module, Chebyshev):
         return weighted(module.norm, relation, mask * SCALE, source.dtype) @ filtered(
             module, relation, source

@@ -104,7 +104,7 @@ def test_a_missing_field_is_named(tmp_path, name):
         (lambda raw: raw.update(layers=1), "field 'choices'.*layer2"),
         (lambda raw: raw.update(relations="interactions"), "field 'relations'"),
         (lambda raw: raw.update(relations=None), "field 'relations'"),
-        (lambda raw: raw.update(relations=["trust"]), "field 'choices': space.relations: unknown name"),
+        (lambda raw: raw.update(relations=["likes"]), "field 'choices': space.relations: unknown name"),
         (lambda raw: raw.update(relations=[["trust"]]), "field 'choices'"),
         (lambda raw: raw.update(tie_sides="no"), "field 'tie_sides'"),
         (lambda raw: raw.update(seed="seven"), "field 'seed'"),

@@ -162,7 +162,7 @@ def test_the_fingerprint_sees_order_layers_and_ties_but_not_spelling():
         ({"slots": {"layer3/user/convolve": ("gcn",)}}, "no slot 'layer3/user/convolve'; the slots are: "),
         ({"slots": {"layer1/convolve": ("gcn",)}}, "no slot 'layer1/convolve'"),  # the space is not tied
         ({"slots": {"score": ("dott",)}}, "slot score has an unknown candidate 'dott'; choose from: dot"),
-        ({"relations": ("interactions", "trust")}, "space.relations: unknown name .trust.; choose from: .*c"),
+        ({"relations": ("interactions", "likes")}, "space.relations: unknown name .likes.; choose from: .*c"),
         ({"relations": ("interactions",) * 2}, "space.relations names a relation twice: inter"),
         ({"relations": ("cooccurrence",)}, "space.relations: nothing arrives at users; add inter"),
         ({"relations": ()}, "space.relations: nothing arrives at users; add inter"),

@@ -1,0 +1,149 @@
+"""Edges beside the interactions: who trusts whom, what is said of items in a knowledge graph, whose texts are
+alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from supernet.data.readers.batches import batches, columns
+from supernet.data.readers.files import table_file
+from supernet.data.views import View
+from supernet.runtime import InputError
+
+CELLS = 4_000_000
+"""Similarities held at a time."""
+
+
+class Edges(NamedTuple):
+    """Directed edges: `target` (E,) receives from `source` (E,), one of `n_source` nodes; `types` (E,) where
+    there are several kinds, by number in `names`. None occurs twice."""
+
+    target: Tensor
+    source: Tensor
+    n_source: int
+    types: Tensor | None = None
+    names: tuple[str, ...] = ()
+
+
+class Beside(NamedTuple):
+    """All that is known beside the interactions: views of the items, and edges by the name of their
+    relation."""
+
+    views: dict[str, View]
+    edges: dict[str, Edges]
+
+
+def read_trust(
+    path: Path, user_ids: NDArray[np.object_], user: str = "user", friend: str = "friend"
+) -> tuple[Edges, tuple[str, ...]]:
+    """From a table of two columns of user ids: each user receives from the friends that stand beside them.
+
+    Users that the data does not have, edges from a user to themselves, and repetitions are left out, and
+    counted. Errors: InputError for a missing file or column, and where no edge is left.
+    """
+    who, whom = _table(path, (user, friend))
+    known = {name: k for k, name in enumerate(user_ids)}
+    target = np.array([known.get(name, -1) for name in who])
+    source = np.array([known.get(name, -1) for name in whom])
+    strange = (target < 0) | (source < 0)
+    own = (target == source) & ~strange
+    pairs = np.unique(np.stack([target, source], axis=1)[~strange & ~own], axis=0)
+    repeated = int((~strange & ~own).sum()) - len(pairs)
+    notes = [
+        f"{path.name}: {count:,} edges {words} were left out"
+        for count, words in (
+            (int(strange.sum()), "of users without interactions"),
+            (int(own.sum()), "of users to themselves"),
+            (repeated, "that stand there twice"),
+        )
+        if count
+    ]
+    if not len(pairs):
+        raise InputError(f"{path}: none of its {len(who):,} edges is between two users of the data")
+    edges = torch.from_numpy(pairs)
+    return Edges(edges[:, 0].clone(), edges[:, 1].clone(), len(user_ids)), tuple(notes)
+
+
+def read_knowledge(
+    path: Path, items_path: Path, item_ids: NDArray[np.object_]
+) -> tuple[Edges, tuple[str, ...]]:
+    """From triples (head, relation, tail) and a table (item, entity): each item receives from the entities it
+    is tied to, by the type of the tie; where it is the tail, the type is another one, "relation⁻¹".
+
+    Entities are numbered as they are met. An item tied to one entity by several types keeps the first; such,
+    and items without any tie, are counted. Errors: InputError for a missing file or column, and where no item
+    is tied to anything.
+    """
+    heads, kinds, tails = _table(path, ("head", "relation", "tail"))
+    linked, entities = _table(items_path, ("item", "entity"))
+    known = {name: k for k, name in enumerate(item_ids)}
+    items_of: dict[str, list[int]] = {}
+    for linked_item, entity in zip(linked, entities, strict=True):
+        if linked_item in known:
+            items_of.setdefault(entity, []).append(known[linked_item])
+    number: dict[str, int] = {}
+    names: dict[str, int] = {}
+    found: dict[tuple[int, int], int] = {}
+    several = 0
+    for head, kind, tail in zip(heads, kinds, tails, strict=True):
+        for own, other, name in ((head, tail, kind), (tail, head, f"{kind}⁻¹")):
+            for item in items_of.get(own, ()):
+                edge = item, number.setdefault(other, len(number))
+                if edge in found:
+                    several += 1
+                else:
+                    found[edge] = names.setdefault(name, len(names))
+    if not found:
+        raise InputError(f"{path}: no item of the data is tied to anything by {items_path.name}")
+    edges = torch.tensor(list(found), dtype=torch.int64)
+    tied = len(torch.unique(edges[:, 0]))
+    notes = [f"{path.name}: {tied:,} of {len(item_ids):,} items are tied to {len(number):,} entities, "
+             f"by {len(found):,} edges of {len(names)} types"]  # fmt: skip
+    if several:
+        notes.append(f"{path.name}: {several:,} further ties of an item to the same entity were left out")
+    types = torch.tensor(list(found.values()), dtype=torch.int64)
+    return Edges(edges[:, 0].clone(), edges[:, 1].clone(), len(number), types, tuple(names)), tuple(notes)
+
+
+def nearest_texts(view: View, neighbours: int) -> Edges:
+    """Each item with a text receives from the `neighbours` items whose vectors have the largest cosine with
+    its own; of equal ones the lower index. Exact, in chunks: items × items is never dense.
+
+    Shapes: view.vectors (N, width). Errors: ValueError for neighbours < 1.
+    """
+    if neighbours < 1:
+        raise ValueError(f"needs neighbours ≥ 1, found {neighbours}")
+    known = view.known.nonzero().flatten()
+    unit = torch.nn.functional.normalize(view.vectors[known].double(), dim=1).float()
+    count = min(neighbours, len(known) - 1)
+    targets, sources = [], []
+    size = max(1, CELLS // max(1, len(known)))
+    for start in range(0, len(known), size):
+        scores = unit[start : start + size] @ unit.t()
+        own = torch.arange(len(scores))
+        scores[own, start + own] = -torch.inf
+        best = scores.topk(count, dim=1).indices
+        targets.append(known[start : start + size].repeat_interleave(count))
+        sources.append(known[best.flatten()])
+    return Edges(torch.cat(targets), torch.cat(sources), len(view.known))
+
+
+def _table(path: Path, names: Sequence[str]) -> list[list[str]]:
+    """Columns of a csv, tsv or parquet as strings."""
+    file = table_file(path)
+    there = columns(file)
+    for name in names:
+        if name not in there:
+            raise InputError(f"{path}: no column {name!r}; its columns are: {', '.join(there)}")
+    read: list[list[str]] = [[] for _ in names]
+    for part in batches(file, list(names)):
+        for column, own in zip(part, read, strict=True):
+            own.extend(str(value) for value in column.to_pylist())
+    return read
