@@ -40,6 +40,7 @@ def compose(name, *overrides):
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=["=".join(pair) for pair in OPTIONS])
 def test_every_option_composes_and_validates(group, option):
     extra = ["data.path=somewhere"] if option in NEEDS_PATH else []
+    extra += ["text.views.own.path=somewhere.npy"] if option == "vectors" else []
     config = typed(compose("train", f"{group}={option}", *extra))
     validate(config)
     space_of(config.space)
