@@ -29,6 +29,7 @@ OPTIONS = sorted(
 )
 TUNING = sorted(path.stem for path in (conf_folder() / "tuning").glob("*.yaml"))
 NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla", "yelp2018", "lastfm", "ml-1m", "amazon-games"}
+NEEDS_PATH |= {"e-commerce", "social", "friends", "content"}
 
 
 def compose(name, *overrides):

@@ -13,11 +13,15 @@ from supernet.config import TrainConfig, load_space
 from supernet.data.dataset import Dataset
 from supernet.pipeline.stages import ranker, score_of, space_of, train_model
 from supernet.search.loop import Search
-from supernet.search.selection import Choices, Mixture, Trials, known_designs
+from supernet.search.selection import Choices, Mixture, Trials, enriched, known_designs
 from supernet.space import Genotype, SearchSpace
 
 PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
 """Fixed spaces that are judged too, where they are points of the space searched."""
+
+
+ENRICHED = ("lightgcn", "lightgcn_pp")
+"""Those of them that are judged with each side relation and each view of the text too."""
 
 
 def trials_of(
@@ -32,6 +36,9 @@ def trials_of(
     each training; watch: told of its design, steps and score."""
     space, settings = search.model.space, config.search
     known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
+    for name in ENRICHED:
+        for design in known_designs(space, [space_of(load_space(name))])[:1]:
+            known += enriched(space, design)
     past = [record["mixture"] for record in search.history if record["epoch"] > search.warmup]
     return Trials(
         train=_training(search, config, data, log, advance, watch),

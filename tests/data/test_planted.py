@@ -12,6 +12,7 @@ from supernet.evaluation.ranking import scores_dot, top_items
 from supernet.model import Recommender
 from supernet.runtime import InputError
 from supernet.search.loop import Search
+from supernet.search.record import Ranked
 from supernet.search.selection import SELECTIONS
 from supernet.search.settings import SearchSettings
 from supernet.space import SearchSpace
@@ -45,7 +46,7 @@ def searched(seed, **options):
     """What the search chooses among the aggregators that sym is no part of, and its mixture by name."""
     data, graph, model = prepare(seed, tuple(APART), **options)
     search = Search(model, graph, data, RECIPE, SETTINGS, torch.Generator().manual_seed(seed))
-    mixture = search.run(lambda *_: 0.0)
+    mixture = search.run(lambda *_: Ranked(0.0))
     chosen = SELECTIONS["argmax"](model.space, mixture, None)[0][SLOT]
     return chosen, dict(zip(APART, mixture[SLOT].tolist(), strict=True))
 

@@ -4,6 +4,7 @@ from supernet.search.selection.argmax import argmax
 from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, one_hot, ordered
 from supernet.search.selection.designs import (
     draw,
+    enriched,
     even_design,
     even_neighbour,
     in_slots,
@@ -21,6 +22,7 @@ __all__ = [
     "Trials",
     "argmax",
     "draw",
+    "enriched",
     "even_design",
     "even_neighbour",
     "greedy",

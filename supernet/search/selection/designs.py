@@ -99,6 +99,27 @@ def known_designs(space: SearchSpace, others: Sequence[SearchSpace]) -> list[Cho
     ]
 
 
+def enriched(space: SearchSpace, design: Choices) -> list[Choices]:
+    """The design with one more source of knowledge each: every relation that it drops, with the aggregator it
+    has for the interactions or else the first that sends anything, in all layers; and every view of the text,
+    added to the ids."""
+    slots = space.candidates()
+    own = design[space.slot("aggregate", 1, USER, INTERACTIONS)]
+    found = []
+    for relation in space.relations[1:]:
+        taken = {
+            slot: own if own in names else next((n for n in names if n != "none"), "none")
+            for slot, names in slots.items()
+            if slot_kind(slot) == "aggregate" and slot_relation(slot) == relation
+        }
+        found.append(design | taken)
+    for name in dict.fromkeys(slots["features/user"]):
+        if name.startswith("sum:"):
+            sides = [slot for slot in slots if slot_kind(slot) == "features" and name in slots[slot]]
+            found.append(design | dict.fromkeys(sides, name))
+    return [other for other in distinct(found) if other != design]
+
+
 def shallow(design: Choices) -> Choices:
     """The design with one layer: those above hand on what they are given."""
     above = {"aggregate": "none", "convolve": "skip", "activation": "identity"}
