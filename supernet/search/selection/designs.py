@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from supernet.data.graph import INTERACTIONS, USER
 from supernet.search.selection.base import Choices, Mixture
 from supernet.space import SearchSpace
 from supernet.space.slots import slot_kind, slot_relation
