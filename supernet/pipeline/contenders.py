@@ -17,6 +17,14 @@ DERIVED = "derived"
 NETWORK = "network alone"
 """What a fused derived model gives without its fusion, in the tables: shown, and not compared with it."""
 
+ABLATION = "derived with"
+"""How the names of the derived model with, or without, one of its sources begin."""
+
+
+def is_rival(name: str) -> bool:
+    """Whether a model is set against the derived one: not itself, nor a part of it."""
+    return name not in (DERIVED, NETWORK) and not name.startswith(ABLATION)
+
 
 @dataclass(frozen=True)
 class Fusion:

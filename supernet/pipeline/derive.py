@@ -12,9 +12,10 @@ import torch
 
 from supernet.config import DeriveConfig, TrainConfig, arguments
 from supernet.evaluation.baselines import BASELINES
+from supernet.pipeline.ablation import ablations
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
-from supernet.pipeline.contenders import DERIVED, NETWORK, Contender, Fusion, Trained
+from supernet.pipeline.contenders import DERIVED, NETWORK, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
@@ -22,7 +23,7 @@ from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
-from supernet.pipeline.stages import load_data
+from supernet.pipeline.stages import load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
 from supernet.pipeline.verdict import judge, warn
@@ -64,6 +65,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
     config = beside_its_closed_form(config, contenders[0])
     bench = replace(bench, derive=config)
+    contenders += ablations(contenders[0], space_of(run.space)) if config.ablate else []
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
     yardstick = Yardstick.of(data, run.eval.ks)
@@ -181,7 +183,7 @@ def open_test(
     by_name = {c.name: with_first_seed(c) if c.name in few else c for c in contenders}
     order = [DERIVED, *config.baselines]
     rows = [Result.of(name, by_name.get(name), outcomes[name], yardstick) for name in order]
-    drawn = [name for name in outcomes if name not in order]
+    drawn = [name for name in outcomes if name not in order and is_rival(name)]
     if drawn:
         several = [Result.of(name, by_name[name], outcomes[name], yardstick) for name in drawn]
         rows.append(Result.mean(f"random (mean of {len(drawn)})", several))
@@ -189,6 +191,8 @@ def open_test(
         network = replace(by_name[DERIVED], fusion=None, fusion_seconds=0.0, note="without its fusion")
         alone = [replace(t, lists=t.alone) for t in outcomes[DERIVED] if t.alone is not None]
         rows.append(Result.of(NETWORK, network, alone, yardstick))
+    own = [name for name in outcomes if name != DERIVED and not is_rival(name)]
+    rows += [Result.of(name, by_name[name], outcomes[name], yardstick) for name in own]
     return rows
 
 

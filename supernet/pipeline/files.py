@@ -18,7 +18,7 @@ from supernet.pipeline.protocol import PROTOCOLS, setting
 from supernet.pipeline.recipes import VERSION, origin
 from supernet.pipeline.results import Result
 from supernet.pipeline.tables import beyond_tables, result_rows
-from supernet.pipeline.verdict import Verdict
+from supernet.pipeline.verdict import Verdict, ablation_sentences
 from supernet.pipeline.yardstick import Yardstick
 from supernet.report.table import markdown, terminal
 from supernet.runtime import atomic_path, versions, write_json, write_text
@@ -48,12 +48,13 @@ def write_results(folder: Path, found: Findings) -> None:
     _write_lists(folder / "recommendations.parquet", data, found.derived, config)
     rows = result_rows(results, float(found.genotype.metrics.get("seconds", 0.0)))
     flag, seen = PROTOCOLS[config.protocol], setting(run, config)
-    table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), flag, seen])
+    sources = ablation_sentences(verdict)
+    table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), *sources, flag, seen])
     head = f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n"
     more = beyond_tables(results, found.yardstick, run.eval.metric)
     write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
     title = f"{data.name}: test, {config.protocol} protocol"
-    terminal(rows, footnotes=[verdict.sentence, flag, seen], title=title)
+    terminal(rows, footnotes=[verdict.sentence, *sources, flag, seen], title=title)
     _print_example(data, found.derived)
 
 
@@ -79,6 +80,7 @@ def _report(found: Findings) -> dict[str, Any]:
             name: asdict(comparison) | {"seeds": asdict(verdict.seeds[name])}
             for name, comparison in verdict.comparisons.items()
         },
+        "ablations": {name: asdict(comparison) for name, comparison in verdict.ablations.items()},
         "holm_p": verdict.corrected,
         "derived_ahead": verdict.wins,
         "derived_wins": verdict.significant,

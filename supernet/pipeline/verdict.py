@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supernet.evaluation.significance import Comparison, average_seeds, compare, holm
-from supernet.pipeline.contenders import DERIVED, NETWORK
+from supernet.pipeline.contenders import ABLATION, DERIVED, is_rival
 from supernet.pipeline.results import Result
 
 LEVEL = 0.05
@@ -78,9 +78,11 @@ class Seeds:
 @dataclass(frozen=True)
 class Verdict:
     """The derived model against each other one, p-values corrected by Holm; `seeds`: the same seed by seed;
-    `beaten_by` are the significant defeats, the largest gap first."""
+    `beaten_by` are the significant defeats, the largest gap first. ablations: the same test against the
+    derived model with or without one source, each on its own and not corrected."""
 
     comparisons: dict[str, Comparison]
+    ablations: dict[str, Comparison]
     corrected: dict[str, float]
     seeds: dict[str, Seeds]
     wins: bool
@@ -95,9 +97,11 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero.
     """
     averaged = {r.name: average_seeds(r.per_user) for r in results}
-    others = [r.name for r in results if r.name not in (DERIVED, NETWORK)]
+    others = [r.name for r in results if is_rival(r.name)]
+    own = [name for name in averaged if name.startswith(ABLATION)]
+    parts = {name: compare(averaged[DERIVED], averaged[name], metric) for name in own}
     if not others:
-        return Verdict({}, {}, {}, True, False, [], "There is no other model to compare with.")
+        return Verdict({}, parts, {}, {}, True, False, [], "There is no other model to compare with.")
     found = {name: compare(averaged[DERIVED], averaged[name], metric) for name in others}
     corrected = dict(zip(others, holm([found[name].p for name in others]), strict=True))
     beaten = [Defeat.of(n, found[n], corrected[n]) for n in others if found[n].high < 0]
@@ -108,7 +112,16 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten])
     derived = next(r for r in results if r.name == DERIVED)
     seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name in others}
-    return Verdict(found, corrected, seeds, not ahead, significant, beaten, sentence)
+    return Verdict(found, parts, corrected, seeds, not ahead, significant, beaten, sentence)
+
+
+def ablation_sentences(verdict: Verdict) -> list[str]:
+    """What the derived model would be with or without each source."""
+    return [
+        f"{name}: {one.metric} {one.mean_b:.4f}, the derived model {one.mean_a:.4f}; difference "
+        f"{one.difference:+.4f} (95 % {one.low:+.4f} … {one.high:+.4f}), p = {one.p:.2g}."
+        for name, one in verdict.ablations.items()
+    ]
 
 
 def warn(verdict: Verdict, log: logging.Logger) -> None:

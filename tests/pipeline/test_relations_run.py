@@ -46,7 +46,12 @@ def test_one_key_adds_the_relation_to_search_and_derivation(small, tmp_path):
     result = command("derive.py", f"run={folder}", *few)
     assert result.returncode == 0, result.stderr
     models = json.loads((folder / "metrics.json").read_text())["models"]
-    assert list(models) == ["derived", "lightgcn"]
+    assert list(models)[:2] == ["derived", "lightgcn"]
+    (name,) = list(models)[2:]
+    taken = any(v != "none" for k, v in models["derived"]["choices"].items() if "cooccurrence" in k)
+    assert name == ("derived without cooccurrence" if taken else "derived with cooccurrence")
+    flipped = any(v != "none" for k, v in models[name]["choices"].items() if "cooccurrence" in k)
+    assert flipped != taken
 
 
 @pytest.fixture

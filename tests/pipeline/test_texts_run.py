@@ -1,5 +1,6 @@
 """Text views from the command line: logged, cached, searched, derived; and what is refused."""
 
+import json
 import re
 
 import numpy as np
@@ -33,6 +34,18 @@ def test_a_view_is_searched_and_derived(clicks, small, tmp_path, vectors):
     few = ["tuning.trials=1", "baselines=[pop,lightgcn]", "random_genotypes=1", "seeds=[0]", "fuse=[]"]
     done = command("derive.py", f"run={tmp_path / 'run'}", *few)
     assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    reads = [
+        ":" in name for slot, name in found["models"]["derived"]["choices"].items() if "features" in slot
+    ]
+    (name,) = found["ablations"]
+    assert name == ("derived without text" if any(reads) else "derived with text")
+    other = found["models"][name]["choices"]
+    wanted = "id" if any(reads) else "sum:own"
+    assert {value for slot, value in other.items() if "features" in slot} == {wanted}
+    assert found["models"][name]["recipe"] == found["models"]["derived"]["recipe"]
+    assert name not in found["comparisons"]
+    assert f"{name}: ndcg@20" in (tmp_path / "run" / "results.md").read_text()
 
 
 def test_words_are_encoded_by_tfidf(clicks, small, tmp_path):

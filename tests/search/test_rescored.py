@@ -1,7 +1,5 @@
 """The rule that trains a pool of designs: known designs are judged, the best by validation is chosen."""
 
-from dataclasses import replace
-
 import torch
 
 from supernet.config import load_space
@@ -11,7 +9,6 @@ from supernet.model import Recommender
 from supernet.pipeline.stages import space_of
 from supernet.search.selection import (
     Trials,
-    enriched,
     even_design,
     even_neighbour,
     known_designs,
@@ -144,24 +141,3 @@ def test_a_fixed_space_is_its_own_neighbour():
     (design,) = known_designs(space, [space])
     for make in (neighbour, even_neighbour):
         assert make(space, {}, design, torch.Generator()) == design
-
-
-def test_a_known_design_is_judged_with_every_further_source():
-    space = replace(
-        space_of(load_space("recommender")),
-        relations=("interactions", "trust", "knowledge"),
-        aggregate_of={"trust": ("none", "mean", "unit"), "knowledge": ("none", "relational")},
-        features=("id", "sum:a", "gate:a", "sum:b"),
-    )
-    design = known_designs(space, [space_of(load_space("lightgcn_pp"))])[0]
-    assert design["layer1/user/trust/aggregate"] == "none"
-    found = enriched(space, design)
-    changed = [{slot: d[slot] for slot in d if d[slot] != design[slot]} for d in found]
-    layers = (1, 2)
-    assert changed == [
-        {f"layer{k}/user/trust/aggregate": "unit" for k in layers},
-        {f"layer{k}/item/knowledge/aggregate": "relational" for k in layers},
-        dict.fromkeys(("features/user", "features/item"), "sum:a"),
-        dict.fromkeys(("features/user", "features/item"), "sum:b"),
-    ]
-    assert enriched(space_of(load_space("recommender")), design) == []

@@ -4,7 +4,6 @@ from supernet.search.selection.argmax import argmax
 from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, one_hot, ordered
 from supernet.search.selection.designs import (
     draw,
-    enriched,
     even_design,
     even_neighbour,
     in_slots,
@@ -14,6 +13,7 @@ from supernet.search.selection.designs import (
 )
 from supernet.search.selection.inherited import greedy, perturbation
 from supernet.search.selection.rescored import rescored, sampled
+from supernet.search.selection.sources import enriched, sources, takes, with_source, without
 
 __all__ = [
     "SELECTIONS",
@@ -36,4 +36,8 @@ __all__ = [
     "rescored",
     "sampled",
     "shallow",
+    "sources",
+    "takes",
+    "with_source",
+    "without",
 ]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from supernet.data.graph import INTERACTIONS, USER
 from supernet.search.selection.base import Choices, Mixture
 from supernet.space import SearchSpace
 from supernet.space.slots import slot_kind, slot_relation
@@ -98,27 +97,6 @@ def known_designs(space: SearchSpace, others: Sequence[SearchSpace]) -> list[Cho
         for design in distinct([*every, *map(shallow, every)])
         if all(design[slot] in names for slot, names in slots.items())
     ]
-
-
-def enriched(space: SearchSpace, design: Choices) -> list[Choices]:
-    """The design with one more source of knowledge each: every relation that it drops, with the aggregator it
-    has for the interactions or else the first that sends anything, in all layers; and every view of the text,
-    added to the ids."""
-    slots = space.candidates()
-    own = design[space.slot("aggregate", 1, USER, INTERACTIONS)]
-    found = []
-    for relation in space.relations[1:]:
-        taken = {
-            slot: own if own in names else next((n for n in names if n != "none"), "none")
-            for slot, names in slots.items()
-            if slot_kind(slot) == "aggregate" and slot_relation(slot) == relation
-        }
-        found.append(design | taken)
-    for name in dict.fromkeys(slots["features/user"]):
-        if name.startswith("sum:"):
-            sides = [slot for slot in slots if slot_kind(slot) == "features" and name in slots[slot]]
-            found.append(design | dict.fromkeys(sides, name))
-    return [other for other in distinct(found) if other != design]
 
 
 def shallow(design: Choices) -> Choices:

@@ -1,0 +1,65 @@
+"""What a design takes beside ids and interactions, and the design without it or with it."""
+
+from dataclasses import replace
+
+from supernet.config import load_space
+from supernet.pipeline.stages import space_of
+from supernet.search.selection import enriched, known_designs, sources, takes, with_source, without
+
+SPACE = replace(
+    space_of(load_space("recommender")),
+    relations=("interactions", "trust", "knowledge", "cooccurrence"),
+    aggregate_of={"trust": ("none", "mean"), "knowledge": ("relational",), "cooccurrence": ("none", "unit")},
+    features=("id", "sum:a", "gate:a"),
+)
+
+
+def design():
+    space = replace(SPACE, aggregate_of=SPACE.aggregate_of | {"knowledge": ("none", "relational")})
+    return known_designs(space, [space_of(load_space("lightgcn_pp"))])[0]
+
+
+def test_sources_are_what_a_design_can_take_and_leave():
+    assert sources(SPACE) == ["text", "trust", "cooccurrence"], "knowledge cannot be left out"
+    assert sources(replace(SPACE, features=("sum:a", "gate:a"))) == ["trust", "cooccurrence"]
+    assert sources(space_of(load_space("recommender"))) == []
+
+
+def test_a_source_is_added_and_taken_away_again():
+    for source in ("text", "trust", "cooccurrence"):
+        before = design()
+        assert not takes(before, source)
+        (added,) = with_source(SPACE, before, source)
+        assert takes(added, source)
+        assert [s for s in ("text", "trust", "cooccurrence") if takes(added, s)] == [source]
+        assert without(added, source) == before
+
+
+def test_the_relation_has_the_aggregator_of_the_interactions_where_it_can():
+    before = design()
+    assert before["layer1/user/interactions/aggregate"] == "unit"
+    (added,) = with_source(SPACE, before, "cooccurrence")
+    assert {added[f"layer{k}/item/cooccurrence/aggregate"] for k in (1, 2)} == {"unit"}
+    (added,) = with_source(SPACE, before, "trust")
+    assert {added[f"layer{k}/user/trust/aggregate"] for k in (1, 2)} == {"mean"}
+
+
+def test_a_known_design_is_judged_with_every_further_source():
+    space = replace(
+        space_of(load_space("recommender")),
+        relations=("interactions", "trust", "knowledge"),
+        aggregate_of={"trust": ("none", "mean", "unit"), "knowledge": ("none", "relational")},
+        features=("id", "sum:a", "gate:a", "sum:b"),
+    )
+    design = known_designs(space, [space_of(load_space("lightgcn_pp"))])[0]
+    assert design["layer1/user/trust/aggregate"] == "none"
+    found = enriched(space, design)
+    changed = [{slot: d[slot] for slot in d if d[slot] != design[slot]} for d in found]
+    layers = (1, 2)
+    assert changed == [
+        dict.fromkeys(("features/user", "features/item"), "sum:a"),
+        dict.fromkeys(("features/user", "features/item"), "sum:b"),
+        {f"layer{k}/user/trust/aggregate": "unit" for k in layers},
+        {f"layer{k}/item/knowledge/aggregate": "relational" for k in layers},
+    ]
+    assert enriched(space_of(load_space("recommender")), design) == []
