@@ -1,5 +1,7 @@
 """The rule that trains a pool of designs: known designs are judged, the best by validation is chosen."""
 
+from dataclasses import replace
+
 import torch
 
 from supernet.config import load_space
