@@ -42,6 +42,7 @@ def compose(name, *overrides):
 def test_every_option_composes_and_validates(group, option):
     extra = ["data.path=somewhere"] if option in NEEDS_PATH else []
     extra += ["text.views.own.path=somewhere.npy"] if option == "vectors" else []
+    extra += ["graph.knowledge_path=kg.tsv", "graph.entities_path=link.tsv"] if option == "content" else []
     config = typed(compose("train", f"{group}={option}", *extra))
     validate(config)
     space_of(config.space)

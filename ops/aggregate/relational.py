@@ -18,8 +18,8 @@ class RelationalMean(nn.Module):
     r"""Mean over neighbours, weighted by the type of the edge, :math:`o_i = \frac{1}{d_i} \sum_{e: j \to i}
     e^{a_{r(e)}} x_j` with one learnt number :math:`a_r` a type; without types all edges are of type 0.
 
-    One number a type where R-GCN (arXiv 1703.06103) has a matrix: D² fewer weights, and still one product.
-    Shapes: source (N_src, D), relation N_dst × N_src -> (N_dst, D).
+    One number a type where the paper has a matrix: D² fewer weights, and still one product.
+    Shapes: source (N_src, D), relation N_dst × N_src -> (N_dst, D).  Paper: arXiv 1703.06103 (R-GCN)
     Errors: ValueError where the relation has more than TYPES types.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
 from supernet.config.search_checks import check_search
-from supernet.config.text_checks import check_text
+from supernet.config.text_checks import check_relations, check_text
 from supernet.config.tree import published_names, space_names
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
@@ -77,6 +77,7 @@ def validate(config: TrainConfig) -> None:
     check_text(
         config.text, [*config.space.features, *(n for names in config.space.slots.values() for n in names)]
     )
+    check_relations(config.space.relations, config.graph, config.text.views)
     known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
     _metric("eval.metric", config.eval.metric, config.eval.ks)
     for keys, strictly in ((POSITIVE, True), (NOT_NEGATIVE, False)):

@@ -1,4 +1,4 @@
-"""The checks of the text node: encoders, their settings, projectors."""
+"""The checks of the text and graph nodes: encoders, their settings, projectors, files of relations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from ops.registry import topic_of
 from supernet.config.loss_checks import known
-from supernet.config.schemas import TextConfig
+from supernet.config.schemas import GraphConfig, TextConfig
+from supernet.data.graph import KNOWLEDGE, MISSING, TEXT_KNN, TRUST
 from supernet.features import PROJECTORS
 from supernet.features.text.encoders import ENCODERS
 from supernet.features.text.scaling import SCALINGS
@@ -30,6 +31,18 @@ def check_text(config: TextConfig, features: list[str]) -> None:
         if topic and topic not in config.views:
             views = ", ".join(config.views) or "none; choose some by text=minilm"
             raise InputError(f"space: feature {feature!r} reads the view {topic!r}; the views are: {views}")
+
+
+def check_relations(relations: list[str], graph: GraphConfig, views: Mapping[str, Any]) -> None:
+    """Errors: InputError for a relation whose edges no setting gives, with what to give."""
+    given = {
+        TRUST: graph.trust_path is not None,
+        TEXT_KNN: bool(views),
+        KNOWLEDGE: graph.knowledge_path is not None and graph.entities_path is not None,
+    }
+    for name in relations:
+        if not given.get(name, True):
+            raise InputError(f"space.relations: relation {name!r} has no edges: {MISSING[name]}")
 
 
 def _check_view(name: str, spec: Mapping[str, Any]) -> None:

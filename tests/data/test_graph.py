@@ -1,19 +1,35 @@
 """The graph: which relations it has, what each is made of, and that it moves as a whole."""
 
+import re
+
 import pytest
 import torch
 
 from supernet.data import graph as graphs
 from supernet.data.cooccurrence import item_neighbours
 from supernet.data.dataset import Pairs
-from supernet.data.graph import COOCCURRENCE, INTERACTIONS, RELATIONS, build_graph
+from supernet.data.graph import (
+    COOCCURRENCE,
+    INTERACTIONS,
+    KNOWLEDGE,
+    MISSING,
+    RELATIONS,
+    SIDE,
+    TEXT_KNN,
+    TRUST,
+    build_graph,
+)
+from supernet.data.side import Edges
 
 PAIRS = Pairs(torch.tensor([0, 0, 0, 1, 1, 2, 2, 2]), torch.tensor([0, 1, 2, 1, 3, 0, 2, 3]))
 BOTH = (INTERACTIONS, COOCCURRENCE)
 
 
 def test_every_relation_has_the_ends_of_the_table():
-    graph = build_graph(PAIRS, 3, 5, relations=tuple(RELATIONS))
+    edges = Edges(torch.tensor([0, 1]), torch.tensor([2, 0]), n_source=3)
+    sources = {TRUST: edges, TEXT_KNN: edges._replace(n_source=5), KNOWLEDGE: edges._replace(n_source=7)}
+    graph = build_graph(PAIRS, 3, 5, relations=tuple(RELATIONS), side=sources)
+    assert graph.nodes == {"user": 3, "item": 5, "entity": 7}
     for name, ends in RELATIONS.items():
         links = [link for link in graph.links if link.name == name]
         assert {link.target: link.source for link in links} == ends
@@ -50,8 +66,12 @@ def test_moving_takes_all_relations_along_and_keeps_the_twins():
     ("act", "message"),
     [
         (
-            lambda: build_graph(PAIRS, 3, 5, relations=("trust",)),
-            "unknown relation 'trust'; choose from: int",
+            lambda: build_graph(PAIRS, 3, 5, relations=("friends",)),
+            "unknown relation 'friends'; choose from: int",
+        ),
+        *(
+            (lambda name=name: build_graph(PAIRS, 3, 5, relations=(name,)), re.escape(MISSING[name]))
+            for name in SIDE
         ),
         (
             lambda: build_graph(PAIRS, 3, 5).link(COOCCURRENCE, "item"),
@@ -62,7 +82,7 @@ def test_moving_takes_all_relations_along_and_keeps_the_twins():
             "no relation 'cooccurrence' into users; it was built with: interactions, cooccurrence",
         ),
     ],
-    ids=["unknown", "not built", "wrong side"],
+    ids=["unknown", *SIDE, "not built", "wrong side"],
 )
 def test_mistakes_are_named(act, message):
     with pytest.raises(ValueError, match=message):
