@@ -1,5 +1,5 @@
-"""The tables of quality.jsonl (one a data set and protocol, of each the latest run), closed_forms.jsonl and
-reproduction.jsonl in benchmarks/results."""
+"""The tables of quality.jsonl (one a data set and protocol, of each the latest run), sources.jsonl,
+closed_forms.jsonl and reproduction.jsonl in benchmarks/results."""
 
 from __future__ import annotations
 
@@ -88,6 +88,38 @@ def closed_form_line(row: dict) -> str:
     cells = [data, name, f"{row['recall']:.4f}", f"{row['value']:.4f}", f"{row['fit_seconds']:.0f}"]
     cells += [f"{row['rank_seconds']:.0f}", f"{row['peak_gib']:.2f}", row["note"]]
     return "| " + " | ".join(cells) + " |"
+
+
+def source_tables(path: Path) -> list[str]:
+    """What texts and relations are worth, a row each; none where there is no file."""
+    if not path.is_file():
+        return []
+    read = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = {row["name"]: row for row in read}
+    right = sum(row["right"] for row in rows.values())
+    parts = [
+        "",
+        "## Sources",
+        "",
+        "From `benchmarks/results/sources.jsonl`, lines of `python benchmarks/sources.py scenario=NAME`: the "
+        "derived model retrained without each source that it takes and with each that it leaves, by the same "
+        "recipe and seeds, NDCG@20 on test, strict protocol. p: paired Wilcoxon over users, seeds averaged. "
+        "Share left: the weight that the search gave to not taking the source. A choice is right where a "
+        "source that is taken does not lower the mean, or one that is left does not raise it beyond noise: "
+        f"{right} of {len(rows)}.",
+        "",
+        "| data | source | chosen | with | without | p | seeds | share left | right |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row in rows.values():
+        _, data, source = row["name"].split("/")
+        share = "" if row["left_share"] is None else f"{row['left_share']:.2f}"
+        parts.append(
+            f"| {data} | {source} | {'taken' if row['taken'] else 'left'} | {row['with']:.4f} | "
+            f"{row['without']:.4f} | {row['p']:.2g} | {row['repeats']} | {share} | "
+            f"{'yes' if row['right'] else 'no'} |"
+        )
+    return parts
 
 
 def reproduction_tables(path: Path) -> list[str]:

@@ -18,7 +18,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
-from benchmarks.quality_tables import closed_form_tables, quality_tables, reproduction_tables
+from benchmarks.quality_tables import (
+    closed_form_tables,
+    quality_tables,
+    reproduction_tables,
+    source_tables,
+)
 from benchmarks.search_tables import search_tables
 
 RUNS = (
@@ -106,6 +111,7 @@ def tables(rows: list[dict]) -> str:
     results = ROOT / "benchmarks" / "results"
     parts += quality_tables(results / "quality.jsonl") + closed_form_tables(results / "closed_forms.jsonl")
     parts += reproduction_tables(results / "reproduction.jsonl")
+    parts += source_tables(results / "sources.jsonl")
     parts += search_tables(results / "search_quality.jsonl")
     return "\n".join(parts) + "\n"
 

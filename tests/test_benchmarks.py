@@ -73,6 +73,21 @@ def test_quality_tells_every_model_and_the_verdict(tmp_path):
     assert chosen == taken
 
 
+def test_sources_tells_what_every_relation_is_worth(tmp_path):
+    if "SUPERNET_DATA" not in os.environ:
+        pytest.skip("SUPERNET_DATA is not set: a data set with a friend graph is needed")
+    same = ("scenario=social", "--quick", f"run={tmp_path / 's'}", "seeds=0,1", "train.training.epochs=1")
+    rows = {row["name"]: row for row in run("sources.py", *same)}
+    for source in ("trust", "cooccurrence"):
+        row = rows[f"sources/social/{source}"]
+        other = "without" if row["taken"] else "with"
+        model = rows[f"quality/social/derived {'without' if row['taken'] else 'with'} {source}"]
+        assert row[other] == model["value"]
+        assert row["with" if row["taken"] else "without"] == rows["quality/social/derived"]["value"]
+        assert 0 <= row["left_share"] <= 1
+        assert row["min"] <= row["value"] <= row["max"]
+
+
 def test_a_reproduction_shows_its_curve_and_chooses_nothing_from_it(folder):
     (row,) = run(
         "reproduction.py", "--data", str(folder), "--recipe", "bpr", "--epochs", "5", "--every", "2",
