@@ -1,0 +1,45 @@
+"""Bound rules as one file of arrays, for serving: no text of rules and no table of items is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from supernet.evaluation.rules.apply import Rules
+from supernet.evaluation.rules.caps import Caps
+from supernet.runtime import InputError, atomic_path
+
+VERSION = 1
+
+
+def save_rules(path: Path, rules: Rules) -> None:
+    """Write the arrays, in the order of the items that the rules are bound to."""
+    arrays: dict[str, Tensor] = {"excluded": rules.excluded, "boosts": rules.boosts}
+    if rules.caps is not None:
+        caps = rules.caps
+        arrays |= {"groups": caps.groups, "limits": caps.limits, "untils": caps.untils}
+    with atomic_path(path) as temporary:
+        torch.save({"version": VERSION, "arrays": arrays}, temporary)
+
+
+def load_rules(path: Path, n_items: int) -> Rules:
+    """What `save_rules` wrote. Errors: InputError for a file that is missing, no such file, of another
+    version, or of rules for another number of items."""
+    try:
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+        version, arrays = saved["version"], saved["arrays"]
+        caps = [arrays.pop(name) for name in ("groups", "limits", "untils") if name in arrays]
+        rules = Rules(**arrays, caps=Caps(*caps) if caps else None)
+    except Exception as error:  # torch raises what it meets: a broken archive may be any of a dozen kinds
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: no packed rules: {reason}; derive the run anew with rules=FILE") from error
+    if version != VERSION:
+        raise InputError(f"{path}: its version is {version}, this program reads {VERSION}; derive anew")
+    if len(rules.excluded) != n_items:
+        raise InputError(
+            f"{path}: rules for {len(rules.excluded):,} items, and there are {n_items:,}; take both from one "
+            "run"
+        )
+    return rules
