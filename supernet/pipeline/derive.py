@@ -148,7 +148,7 @@ def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Tra
     what = [_design(contender), contender.recipe, contender.epochs, contender.fusion, seed]
     first = contender.name == DERIVED and seed == bench.derive.seeds[0]
     if bench.rules is not None and contender.name == DERIVED:
-        what.append(bench.rules.book.digest)
+        what.append(bench.rules.digest)
 
     def make() -> Trained:
         trained = bench.retrain(contender, seed)

@@ -43,7 +43,7 @@ def pack_rules(folder: Path, bound: Bound) -> None:
 def rules_report(bound: Bound, derived: Trained) -> dict[str, Any]:
     """The rules and what they did to the lists of the derived model's first training, as JSON."""
     book = bound.book
-    given = {"file": str(book.path), "digest": book.digest, "text": book.text, "notes": list(bound.notes)}
+    given = {"file": str(book.path), "digest": bound.digest, "text": book.text, "notes": list(bound.notes)}
     return given | {"effects": derived.effects}
 
 
@@ -55,7 +55,7 @@ def rules_sentence(bound: Bound, derived: Trained) -> str:
         return f"{rules}: the derived model has no lists."
     changed = f"{told['lists_changed']:,} of {told['lists']:,} lists and {told['slots_changed']:,} of"
     return (
-        f"{rules}, applied to the lists of {RULED} alone: {changed} {told['slots']:,} places changed; "
+        f"{rules}, in the row {RULED!r} alone: {changed} {told['slots']:,} places changed; "
         f"{told['items_excluded']:,} items excluded, which had {told['slots_excluded']:,} places; "
         f"{told['lists_shorter']:,} lists shorter."
     )

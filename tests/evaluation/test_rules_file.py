@@ -61,7 +61,7 @@ def test_rules_are_read_in_their_order_and_values_as_they_are_written(book):
     )
     assert list(map(str, found.rules)) == [
         "no tags = Horror or yes",
-        "at most 3 of each kind",
+        "at most 3 of each value of kind",
         "at most 1 of tags = War in the first 5",
         "-0.5 sd for year = 007",
     ]

@@ -25,6 +25,11 @@ class Rules:
     boosts: Tensor
     caps: Caps | None = None
 
+    def arrays(self) -> dict[str, Tensor]:
+        """All there is to keep, by name; without caps, two arrays."""
+        found = {"excluded": self.excluded, "boosts": self.boosts}
+        return found if self.caps is None else found | vars(self.caps)
+
     def adjusted(self, scores: Tensor) -> Tensor:
         r"""The scores under exclusions and boosts, in place:
         :math:`s_{ui} + \sigma_u \sum_b add_b [i \in b]`, -inf for an excluded item.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ class Bound:
     members: tuple[Tensor, ...]
     without: tuple[Rules, ...]
     notes: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of the text and of what it means for the items."""
+        arrays = [array.numpy().tobytes() for array in self.rules.arrays().values()]
+        return hashlib.sha256(b"".join([self.book.text.encode(), *arrays])).hexdigest()[:12]
 
 
 def bind(book: Book, data: Dataset, top: int) -> Bound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +44,7 @@ class Cap:
     kind = "cap"
 
     def __str__(self) -> str:
-        of = _is(self.attribute, self.equals) if self.equals else f"each {self.attribute}"
+        of = _is(self.attribute, self.equals) if self.equals else f"each value of {self.attribute}"
         where = f" in the first {self.in_top}" if self.in_top is not None else ""
         return f"at most {self.at_most} of {of}{where}"
 
@@ -78,11 +77,6 @@ class Book:
     rules: tuple[Rule, ...]
     separators: Mapping[str, str]
     text: str
-
-    @property
-    def digest(self) -> str:
-        """A fingerprint of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
     def without(self, rule: Rule) -> Book:
         """The same without one of its rules."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from supernet.evaluation.rules.apply import Rules
 from supernet.evaluation.rules.caps import Caps
@@ -16,12 +15,8 @@ VERSION = 1
 
 def save_rules(path: Path, rules: Rules) -> None:
     """Write the arrays, in the order of the items that the rules are bound to."""
-    arrays: dict[str, Tensor] = {"excluded": rules.excluded, "boosts": rules.boosts}
-    if rules.caps is not None:
-        caps = rules.caps
-        arrays |= {"groups": caps.groups, "limits": caps.limits, "untils": caps.untils}
     with atomic_path(path) as temporary:
-        torch.save({"version": VERSION, "arrays": arrays}, temporary)
+        torch.save({"version": VERSION, "arrays": rules.arrays()}, temporary)
 
 
 def load_rules(path: Path, n_items: int) -> Rules:
@@ -30,8 +25,8 @@ def load_rules(path: Path, n_items: int) -> Rules:
     try:
         saved = torch.load(path, weights_only=True, map_location="cpu")
         version, arrays = saved["version"], saved["arrays"]
-        caps = [arrays.pop(name) for name in ("groups", "limits", "untils") if name in arrays]
-        rules = Rules(**arrays, caps=Caps(*caps) if caps else None)
+        excluded, boosts = arrays.pop("excluded"), arrays.pop("boosts")
+        rules = Rules(excluded, boosts, Caps(**arrays) if arrays else None)
     except Exception as error:  # torch raises what it meets: a broken archive may be any of a dozen kinds
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: no packed rules: {reason}; derive the run anew with rules=FILE") from error
