@@ -133,6 +133,13 @@ def test_a_boost_is_in_standard_deviations_of_the_users_own_scores():
     torch.testing.assert_close(adjusted, torch.tensor(wanted, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6, 1 / 3])
+def test_a_boost_changes_nothing_where_all_scores_are_equal(value, dtype):
+    scores = torch.full((2, 1001), value, dtype=dtype)
+    boosts = torch.arange(1001.0)
+    assert torch.equal(Rules(torch.zeros(1001, dtype=torch.bool), boosts).adjusted(scores.clone()), scores)
+
+
 def test_scaling_and_shifting_scores_changes_no_list():
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(6, 30, generator=generator, dtype=torch.float64)
