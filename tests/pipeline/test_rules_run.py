@@ -131,12 +131,9 @@ def test_the_rules_are_packed_with_the_model(ruled):
     [
         ("rules:\n- {exclude: shelve, equals: s1}", "bad.yaml, line 2, rule 1: exclude: items have no "
          "attribute 'shelve'; they have: item, title, shelf, colours; did you mean 'shelf'?"),
-        ("rules:\n- {exclude: shelf, equals: s10}", "no item has shelf = 's10'; there are 8 values"),
-        ("rules:\n- {cap: shelf, at_most: none}", "at_most: must be a whole number of at least 1, "
-         "found 'none'"),
         (None, "bad.yaml: no such file"),
     ],
-    ids=["attribute", "value", "number", "no file"],
+    ids=["attribute", "no file"],
 )  # fmt: skip
 def test_wrong_rules_are_one_message_before_anything_is_trained(text, words, shelved, finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
