@@ -202,6 +202,7 @@ class DeriveConfig:
     random_genotypes: int = 3  # designs drawn from the same space
     ablate: bool = True  # also train the derived model without each source it takes, with each it leaves
     top: int = 20  # items recommended to each user
+    rules: str | None = None  # YAML of exclusions, caps and boosts for the derived model's lists
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)
     tuning: Any = MISSING

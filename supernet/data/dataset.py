@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from supernet.data.readers.files import ItemTable
 
 PARTS = ("train", "alpha", "valid", "test")
 """train: weights, and the only edges in the graph · alpha: architecture · valid: selection · test: opened
@@ -47,6 +50,7 @@ class Dataset:
     user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls an
     item (its id where the data has no text); text (N_items,) is all that is said of an item, or None. `notes`
     are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
+    item_table: the table that `supernet.data.attributes` reads, where the data has one.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Dataset:
     text: np.ndarray | None
     parts: dict[str, Pairs]
     notes: tuple[str, ...] = field(default=())
+    item_table: ItemTable | None = None
 
     @property
     def n_users(self) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from supernet.runtime import InputError
+
+if TYPE_CHECKING:
+    from supernet.data.readers.files import ItemTable
 
 Int64 = NDArray[np.int64]
 Float64 = NDArray[np.float64]
@@ -21,8 +25,9 @@ class Interactions:
 
     Shapes: users, items (n,) int64 codes into user_ids (N_users,) and item_ids (N_items,), arrays of str
     objects; ratings, times (n,) float64 or None; parts (n,) int8 index into PARTS where the data came in
-    given files, else None; titles, text (N_items,) arrays of str, or None. `source` is the file or folder,
-    for messages; `notes` are the counted decisions taken so far.
+    given files, else None; titles, text (N_items,) arrays of str, or None; item_table: where the items'
+    attributes stand. `source` is the file or folder, for messages; `notes` are the counted decisions taken
+    so far.
     Errors: ValueError where the lengths disagree (a reader's mistake, not the user's).
     """
 
@@ -37,6 +42,7 @@ class Interactions:
     parts: NDArray[np.int8] | None = None
     titles: Strings | None = None
     text: Strings | None = None
+    item_table: ItemTable | None = None
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -129,4 +129,5 @@ def _dataset(interactions: Interactions, needed: Sequence[str] = PARTS) -> Datas
             for index, name in enumerate(PARTS)
         },
         notes=interactions.notes,
+        item_table=interactions.item_table,
     )

@@ -12,6 +12,10 @@ from supernet.data.dataset import UserItems
 Score = Callable[[Tensor], Tensor]
 """users (B,) int64 -> a fresh tensor of scores (B, N_items), which the ranking overwrites."""
 
+Best = Callable[[Tensor, int], Tensor]
+"""(scores (B, N_items), k ≤ N_items) -> lists (B, k) int64, best first, -1 where a list ends early. It may
+overwrite the scores."""
+
 MEMORY = 256 * 2**20
 BLOCK = 64
 """Columns whose maximum stands for them in the first look for the largest."""
@@ -30,8 +34,30 @@ def scores_dot(user_vectors: Tensor, item_vectors: Tensor) -> Score:
     return score
 
 
+def top_of_block(scores: Tensor, k: int) -> Tensor:
+    """The `k` best items of each row, ties by index, -1 in place of a score of -inf: see `top_items`.
+
+    Errors: FloatingPointError if a score is NaN. Shapes: (B, N_items), k ≤ N_items -> (B, k) int64.
+    """
+    values, items = _largest(scores, min(k + 1, scores.shape[1]))
+    _check_numbers(values)
+    # Any of the items tied with the last value may have been kept: rows where there was a choice are sorted.
+    last = values[:, k - 1]
+    tied = (values[:, k:] == last.unsqueeze(1)).any(dim=1) & (last > -torch.inf)
+    # Within the list: by item first, then stably by value.
+    items, order = items[:, :k].sort(dim=1)
+    values, order = values[:, :k].gather(1, order).sort(dim=1, descending=True, stable=True)
+    items = items.gather(1, order)
+    if tied.any():
+        rest, rest_items = scores[tied].sort(dim=1, descending=True, stable=True)
+        values[tied], items[tied] = rest[:, :k], rest_items[:, :k]
+    return items.masked_fill(values == -torch.inf, -1)
+
+
 @torch.no_grad()
-def top_items(score: Score, users: Tensor, seen: UserItems, k: int, memory: int = MEMORY) -> Tensor:
+def top_items(
+    score: Score, users: Tensor, seen: UserItems, k: int, memory: int = MEMORY, best: Best = top_of_block
+) -> Tensor:
     """The `k` best items of each user, best first, seen items left out.
 
     Ties go to the item with the lower index, so the list depends on the scores alone: not on the chunk size,
@@ -39,7 +65,8 @@ def top_items(score: Score, users: Tensor, seen: UserItems, k: int, memory: int 
     the list is -1.
 
     Args: score: users (B,) -> scores (B, N_items), overwritten here; seen: items to leave out, of every user;
-    memory: bound in bytes on the working memory of a chunk, at least one user being ranked at a time.
+    memory: bound in bytes on the working memory of a chunk, at least one user being ranked at a time; best:
+    makes the lists of a chunk, the best scores by default.
     Shapes: users (U,) int64 -> (U, k) int64, on the device of `users`.
     Errors: FloatingPointError if a score is NaN; ValueError if `score` returns another shape.
     """
@@ -52,8 +79,8 @@ def top_items(score: Score, users: Tensor, seen: UserItems, k: int, memory: int 
         scores = score(chunk)
         _check_shape(scores, chunk)
         _mask_seen(scores, chunk, seen)
-        best = _top_of_chunk(scores, min(k, scores.shape[1]), chunk)
-        top[start : start + size, : best.shape[1]] = best.to(top.device)
+        lists = best(scores, min(k, scores.shape[1]))
+        top[start : start + size, : lists.shape[1]] = lists.to(top.device)
         start += size
         size = max(1, memory // (_SCORES_PER_CELL * scores.element_size() * scores.shape[1]))
     return top
@@ -64,11 +91,11 @@ def _check_shape(scores: Tensor, users: Tensor) -> None:
         raise ValueError(f"score must return ({len(users)}, N_items), found {tuple(scores.shape)}")
 
 
-def _check_numbers(values: Tensor, users: Tensor) -> None:
+def _check_numbers(values: Tensor) -> None:
     bad = int(values.isnan().any(dim=1).sum())  # NaN sorts above all numbers, so the list shows it
     if bad:
         raise FloatingPointError(
-            f"scores are NaN for {bad} of {len(users)} users: the model has diverged (lower lr), or its "
+            f"scores are NaN for {bad} of {len(values)} users: the model has diverged (lower lr), or its "
             "vectors hold NaN"
         )
 
@@ -80,22 +107,6 @@ def _mask_seen(scores: Tensor, users: Tensor, seen: UserItems) -> None:
     first = counts.cumsum(0) - counts  # of each user, among the seen items of the chunk
     positions = torch.arange(len(rows), device=rows.device) + (starts - first)[rows]
     scores[rows.to(scores.device), seen.items[positions].to(scores.device)] = -torch.inf
-
-
-def _top_of_chunk(scores: Tensor, k: int, users: Tensor) -> Tensor:
-    values, items = _largest(scores, min(k + 1, scores.shape[1]))
-    _check_numbers(values, users)
-    # Any of the items tied with the last value may have been kept: rows where there was a choice are sorted.
-    last = values[:, k - 1]
-    tied = (values[:, k:] == last.unsqueeze(1)).any(dim=1) & (last > -torch.inf)
-    # Within the list: by item first, then stably by value.
-    items, order = items[:, :k].sort(dim=1)
-    values, order = values[:, :k].gather(1, order).sort(dim=1, descending=True, stable=True)
-    items = items.gather(1, order)
-    if tied.any():
-        rest, rest_items = scores[tied].sort(dim=1, descending=True, stable=True)
-        values[tied], items[tied] = rest[:, :k], rest_items[:, :k]
-    return items.masked_fill(values == -torch.inf, -1)
 
 
 def _largest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

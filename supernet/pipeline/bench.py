@@ -19,9 +19,10 @@ from supernet.data.side import Beside
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.fusion import fused
 from supernet.evaluation.ranking import Score, top_items
+from supernet.evaluation.rules import Bound, Rules, effects, top_by_rules
 from supernet.model import Recommender
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.contenders import Contender, Fusion, Trained
+from supernet.pipeline.contenders import DERIVED, Contender, Fusion, Trained
 from supernet.pipeline.stages import (
     KNOWN,
     LEARNT,
@@ -38,13 +39,15 @@ from supernet.training.study import TuningSettings
 
 @dataclass(frozen=True)
 class Bench:
-    """What all contenders share: data without its test part, configs, device, and the graphs once built."""
+    """What all contenders share: data without its test part, configs, device, and the graphs once built.
+    rules: for the lists of the derived model."""
 
     data: Dataset
     run: TrainConfig
     derive: DeriveConfig
     device: torch.device
     beside: Beside | None = None
+    rules: Bound | None = None
     _scores: dict[str, Score] = field(default_factory=dict, repr=False)
     _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
 
@@ -97,12 +100,28 @@ class Bench:
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
-        return Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone)
+        trained = Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone)
+        if self.rules is None or contender.name != DERIVED:
+            return trained
+        return self.ruled(trained, score, self.rules, counted=seed == self.derive.seeds[0])
 
-    def lists(self, score: Score) -> Tensor:
-        """The best items of every user, known ones left out, (N_users, depth) int64."""
+    def lists(self, score: Score, rules: Rules | None = None) -> Tensor:
+        """The best items of every user, known ones left out, under rules if given, (N_users, depth) int64."""
         users, seen = torch.arange(self.data.n_users), self.data.user_items(KNOWN)
-        return top_items(score, users, seen, self.depth, self.run.eval.memory_mib << 20)
+        memory = self.run.eval.memory_mib << 20
+        if rules is None:
+            return top_items(score, users, seen, self.depth, memory)
+        return top_by_rules(score, users, seen, self.depth, rules, memory)
+
+    def ruled(self, trained: Trained, score: Score, bound: Bound, counted: bool) -> Trained:
+        """The outcome with its lists under rules, and what these did to what is recommended if `counted`,
+        which takes one more ranking a rule."""
+        lists, top = self.lists(score, bound.rules), self.derive.top
+        told = None
+        if counted:
+            short = trained.lists[:, :top], lists[:, :top]
+            told = effects(*short, bound, lambda rules: self.lists(score, rules)[:, :top])
+        return replace(trained, ruled=lists, effects=told)
 
     def fused(self, network: Score, fusion: Fusion, parts: Sequence[str]) -> Score:
         """The network's score with a closed form fitted to `parts`."""

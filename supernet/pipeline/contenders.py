@@ -20,6 +20,9 @@ NETWORK = "network alone"
 ABLATION = "derived with"
 """How the names of the derived model with, or without, one of its sources begin."""
 
+RULED = f"{ABLATION} rules"
+"""The derived model's lists under the experts' rules (derive.rules), in the tables."""
+
 
 def is_rival(name: str) -> bool:
     """Whether a model is set against the derived one: not itself, nor a part of it."""
@@ -63,7 +66,7 @@ class Trained:
     valid part to look at), seconds.
 
     A closed form also tells its settings, the seconds of their choice, and a note. alone: the lists of a
-    fused model by its network alone.
+    fused model by its network alone. ruled: its lists under rules, and their effects where they were counted.
     """
 
     lists: Tensor
@@ -76,3 +79,5 @@ class Trained:
     tuning_seconds: float = 0.0
     note: str = ""
     alone: Tensor | None = None
+    ruled: Tensor | None = None
+    effects: dict[str, Any] | None = None

@@ -15,7 +15,7 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.ablation import ablations
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
-from supernet.pipeline.contenders import DERIVED, NETWORK, Contender, Fusion, Trained, is_rival
+from supernet.pipeline.contenders import DERIVED, NETWORK, RULED, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
@@ -23,6 +23,7 @@ from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
+from supernet.pipeline.ruled import bound_rules
 from supernet.pipeline.stages import load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
@@ -55,7 +56,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     write_text(folder / "derive.yaml", composed)
     sealed = data.without("test")
     beside = load_beside(run, sealed, run.space.relations, log, probe=False)
-    bench = Bench(sealed, run, config, device, beside)
+    rules = bound_rules(config, sealed, log)
+    bench = Bench(sealed, run, config, device, beside, rules)
     journal = folder / "tuning.journal"
     contenders = choose(bench, genotype, taken, journal, log)
     kept = Kept(
@@ -79,7 +81,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
     genotype.refined(contenders[0].choices).save(folder / "derived.json")
     derived = outcomes[DERIVED][0]
-    write_results(folder, Findings(data, run, config, genotype, results, verdict, yardstick, derived))
+    write_results(folder, Findings(data, run, config, genotype, results, verdict, yardstick, derived, rules))
     warn(verdict, log)
     kept.drop()
     return folder
@@ -145,6 +147,8 @@ def far_behind(contender: Contender, contenders: list[Contender], first: Trained
 def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Trained:
     what = [_design(contender), contender.recipe, contender.epochs, contender.fusion, seed]
     first = contender.name == DERIVED and seed == bench.derive.seeds[0]
+    if bench.rules is not None and contender.name == DERIVED:
+        what.append(bench.rules.digest)
 
     def make() -> Trained:
         trained = bench.retrain(contender, seed)
@@ -183,6 +187,9 @@ def open_test(
     by_name = {c.name: with_first_seed(c) if c.name in few else c for c in contenders}
     order = [DERIVED, *config.baselines]
     rows = [Result.of(name, by_name.get(name), outcomes[name], yardstick) for name in order]
+    if any(t.ruled is not None for t in outcomes[DERIVED]):
+        ruled = [t if t.ruled is None else replace(t, lists=t.ruled) for t in outcomes[DERIVED]]
+        rows.insert(1, Result.of(RULED, by_name[DERIVED], ruled, yardstick))
     drawn = [name for name in outcomes if name not in order and is_rival(name)]
     if drawn:
         several = [Result.of(name, by_name[name], outcomes[name], yardstick) for name in drawn]

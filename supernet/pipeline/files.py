@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from torch import Tensor
 
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset
+from supernet.evaluation.rules import Bound
 from supernet.pipeline.contenders import Trained
 from supernet.pipeline.protocol import PROTOCOLS, setting
 from supernet.pipeline.recipes import VERSION, origin
 from supernet.pipeline.results import Result
+from supernet.pipeline.ruled import pack_rules, rules_report, rules_section, rules_sentence
 from supernet.pipeline.tables import beyond_tables, result_rows
 from supernet.pipeline.verdict import Verdict, ablation_sentences
 from supernet.pipeline.yardstick import Yardstick
@@ -28,7 +31,8 @@ from supernet.space import Genotype
 @dataclass(frozen=True)
 class Findings:
     """What the files tell: the data and configs, the design searched, the results of all models and the
-    verdict on them, what they were measured with, and the derived model's first training."""
+    verdict on them, what they were measured with, the derived model's first training, and the rules for its
+    lists."""
 
     data: Dataset
     run: TrainConfig
@@ -38,6 +42,13 @@ class Findings:
     verdict: Verdict
     yardstick: Yardstick
     derived: Trained
+    rules: Bound | None = None
+
+    @property
+    def recommended(self) -> Tensor:
+        """What is recommended, (N_users, top): the derived model's lists, under the rules where there are."""
+        lists = self.derived.lists if self.derived.ruled is None else self.derived.ruled
+        return lists[:, : self.config.top]
 
 
 def write_results(folder: Path, found: Findings) -> None:
@@ -45,17 +56,21 @@ def write_results(folder: Path, found: Findings) -> None:
     data, run, config, results, verdict = found.data, found.run, found.config, found.results, found.verdict
     write_json(folder / "metrics.json", _report(found))
     _write_per_user(folder / "per_user.parquet", data, results, config)
-    _write_lists(folder / "recommendations.parquet", data, found.derived, config)
+    _write_lists(folder / "recommendations.parquet", found)
     rows = result_rows(results, float(found.genotype.metrics.get("seconds", 0.0)))
     flag, seen = PROTOCOLS[config.protocol], setting(run, config)
     sources = ablation_sentences(verdict)
-    table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), *sources, flag, seen])
+    ruled = [] if found.rules is None else [rules_sentence(found.rules, found.derived)]
+    table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), *sources, *ruled, flag, seen])
     head = f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n"
     more = beyond_tables(results, found.yardstick, run.eval.metric)
+    if found.rules is not None:
+        pack_rules(folder, found.rules)
+        more = f"{rules_section(found.rules, found.derived)}\n{more}"
     write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
     title = f"{data.name}: test, {config.protocol} protocol"
-    terminal(rows, footnotes=[verdict.sentence, *sources, flag, seen], title=title)
-    _print_example(data, found.derived)
+    terminal(rows, footnotes=[verdict.sentence, *sources, *ruled, flag, seen], title=title)
+    _print_example(data, found.recommended)
 
 
 def _warnings(verdict: Verdict) -> list[str]:
@@ -81,6 +96,7 @@ def _report(found: Findings) -> dict[str, Any]:
             for name, comparison in verdict.comparisons.items()
         },
         "ablations": {name: asdict(comparison) for name, comparison in verdict.ablations.items()},
+        "rules": None if found.rules is None else rules_report(found.rules, found.derived),
         "holm_p": verdict.corrected,
         "derived_ahead": verdict.wins,
         "derived_wins": verdict.significant,
@@ -107,8 +123,8 @@ def _write_per_user(path: Path, data: Dataset, results: Sequence[Result], config
     _write_table(path, pa.concat_tables(tables), config.protocol)
 
 
-def _write_lists(path: Path, data: Dataset, derived: Trained, config: DeriveConfig) -> None:
-    lists = derived.lists[:, : config.top].numpy()
+def _write_lists(path: Path, found: Findings) -> None:
+    data, config, lists = found.data, found.config, found.recommended.numpy()
     user, rank = np.nonzero(lists >= 0)
     items = lists[user, rank]
     table = pa.table(
@@ -120,16 +136,18 @@ def _write_lists(path: Path, data: Dataset, derived: Trained, config: DeriveConf
             "protocol": np.repeat(config.protocol, len(items)),
         }
     )
-    _write_table(path, table, config.protocol)
+    _write_table(
+        path, table, config.protocol, {} if found.rules is None else {"rules": found.rules.book.text}
+    )
 
 
-def _write_table(path: Path, table: pa.Table, protocol: str) -> None:
-    flagged = table.replace_schema_metadata({"protocol": PROTOCOLS[protocol]})
+def _write_table(path: Path, table: pa.Table, protocol: str, more: Mapping[str, str] | None = None) -> None:
+    flagged = table.replace_schema_metadata({"protocol": PROTOCOLS[protocol], **(more or {})})
     with atomic_path(path) as temporary:
         pq.write_table(flagged, temporary)
 
 
-def _print_example(data: Dataset, derived: Trained) -> None:
-    items = [int(i) for i in derived.lists[0, :5] if i >= 0]
+def _print_example(data: Dataset, lists: Tensor) -> None:
+    items = [int(i) for i in lists[0, :5] if i >= 0]
     titles = " · ".join(str(data.titles[i]) for i in items)
     print(f"For user {data.user_ids[0]}, for example: {titles}")

@@ -79,7 +79,7 @@ class Seeds:
 class Verdict:
     """The derived model against each other one, p-values corrected by Holm; `seeds`: the same seed by seed;
     `beaten_by` are the significant defeats, the largest gap first. ablations: the same test against the
-    derived model with or without one source, each on its own and not corrected."""
+    derived model with or without one source, or with rules, each on its own and not corrected."""
 
     comparisons: dict[str, Comparison]
     ablations: dict[str, Comparison]

@@ -55,7 +55,8 @@ def test_dropped_outcomes_leave_nothing(tmp_path):
 class Bench:
     """Trains nothing; what it was asked for."""
 
-    def __init__(self, once):
+    def __init__(self, once, rules=None):
+        self.rules = rules
         self.derive, self.asked = (
             SimpleNamespace(seeds=[5, 6, 7], epochs_once=once, refit=True, once_below=0.9),
             [],
@@ -98,3 +99,26 @@ def test_what_is_far_behind_on_valid_is_trained_with_the_first_seed_alone(tmp_pa
     bench.derive.once_below = 0.0
     found = retrain(bench, contenders, Kept(tmp_path, 2), logging.getLogger())
     assert {len(trained) for trained in found.values()} == {3}
+
+
+def test_other_rules_make_the_derived_model_anew_and_no_other(tmp_path):
+    contenders = [Contender(name, space_of(load_space("mf")), Recipe(), "") for name in ("derived", "mf")]
+    asked = []
+    for digest in ("a", "a", "b", None):
+        bench = Bench(False, None if digest is None else SimpleNamespace(digest=digest))
+        bench.retrain = lambda contender, seed: (
+            asked.append((digest, contender.name)) or replace(outcome(), model=None)  # noqa: B023
+        )
+        retrain(bench, contenders, Kept(tmp_path, "here"), logging.getLogger())
+    assert asked == [(d, n) for d, n in (("a", "derived"), ("a", "mf"), ("b", "derived"), (None, "derived"))
+                     for _ in range(3)]  # fmt: skip
+
+
+def test_lists_under_rules_and_their_effects_are_read_back(tmp_path):
+    made = replace(
+        outcome(), ruled=torch.ones(2, 3).long(), effects={"lists": 2, "rules": [{"rule": "no x"}]}
+    )
+    Kept(tmp_path, "here").get("derived-0", 1, lambda: made)
+    again = Kept(tmp_path, "here").get("derived-0", 1, forbidden)
+    assert torch.equal(again.ruled, made.ruled)
+    assert again.effects == made.effects

@@ -5,8 +5,8 @@ from __future__ import annotations
 import codecs
 import difflib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from supernet.runtime import InputError
@@ -34,6 +34,19 @@ class TableFile:
     delimiter: str = "\t"
     encoding: str = "utf-8"
     quote: str | None = '"'
+
+
+@dataclass(frozen=True)
+class ItemTable:
+    """A table with a row per item: its file, the column of ids, and attribute → column for all others.
+
+    separators: attribute → what stands between several values of a cell, for those known to hold several.
+    """
+
+    file: TableFile
+    item: str
+    columns: Mapping[str, str]
+    separators: Mapping[str, str] = field(default_factory=dict)
 
 
 def table_file(

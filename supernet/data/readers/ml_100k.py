@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from supernet.data.interactions import Interactions
-from supernet.data.readers.files import table_file
+from supernet.data.readers.files import ItemTable, table_file
 from supernet.data.readers.item_table import item_columns
 from supernet.data.readers.recbole import read_recbole
 from supernet.data.readers.registry import READERS
@@ -24,7 +24,7 @@ def read_ml_100k(*, path: str | None = None) -> Interactions:
     """100,000 timed ratings of 943 users on 1,682 films. Terms of GroupLens: research use, no redistribution.
 
     path: the folder of the atomic files; where None, the one inside the installed wheel. Titles read
-    "Toy Story (1995)"; text is title, year, genres.
+    "Toy Story (1995)"; text is title, year, genres; attributes are title, year and genres.
     Errors: InputError saying what to install where the files are not found.
     """
     folder = _installed() if path is None else Path(path).expanduser()
@@ -39,7 +39,9 @@ def read_ml_100k(*, path: str | None = None) -> Interactions:
     assert interactions.titles is not None
     pairs = zip(interactions.titles, years, strict=True)
     titles = np.array([f"{title} ({year})" if year else title for title, year in pairs], dtype=object)
-    return replace(interactions, titles=titles)
+    columns = {"year": "release_year:token", "genres": "class:token_seq"}
+    table = ItemTable(file, "item_id:token", columns, {"genres": " "})
+    return replace(interactions, titles=titles, item_table=table)
 
 
 def _installed() -> Path:
