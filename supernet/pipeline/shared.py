@@ -45,6 +45,8 @@ def start_of(
     }
     taken = [name for name in wanted if any(f".projectors.{name}." in key for key in projectors)]
     said = "text projectors: " + (", ".join(taken) or "none")
+    if views and not same:
+        said += f": of dim {source.config.model.dim} there, here {config.model.dim}"
     return Start(rows, vectors, projectors, source.digest), [told, said, *reasons]
 
 
@@ -52,7 +54,8 @@ def alike_views(here: TextConfig, there: TextConfig) -> tuple[list[str], list[st
     """Views of both runs by the same name whose columns mean the same: of one encoder with the same settings,
     neither fitted to the texts of a data set (tfidf) nor turned by them (whiten). With the reasons against
     the others."""
-    found, reasons = [], []
+    found = []
+    reasons = [f"view {name}: none by that name there" for name in here.views.keys() - there.views.keys()]
     for name in here.views.keys() & there.views.keys():
         one, other = (_meaning(text.views[name]) for text in (here, there))
         fitted = (
@@ -93,7 +96,9 @@ def _shared_users(
     here, rows = users.shared(there)
     vectors = scaled(table[rows], settings.norm)
     example = f", for example {users.ids[int(here[0])]}" if len(here) else ""
-    return here, vectors, f"users: {len(here):,} of {len(users.ids):,} by id{example}"
+    new = len(users.ids) - len(here)
+    rest = f"; the other {new:,} begin anew" if new else ""
+    return here, vectors, f"users: {len(here):,} of {len(users.ids):,} by id{example}{rest}"
 
 
 def scaled(vectors: Tensor, norm: str) -> Tensor:

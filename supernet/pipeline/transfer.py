@@ -22,7 +22,7 @@ from supernet.pipeline.user_ids import UserIds
 from supernet.runtime import InputError, write_json
 from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
-from supernet.search.transfer import point_of, start_alphas
+from supernet.search.transfer import point_of, start_alphas, unmatched
 from supernet.space import SearchSpace
 
 INIT = "init.json"
@@ -81,15 +81,9 @@ def transfer_of(
     alphas = start_alphas(space, source.alphas, settings.alphas) if learns else {}
     design = point_of(space, source.genotype)
     start, lines = start_of(source, config, settings, UserIds.of(user_ids, config), [space])
-    opened = len(space.choices())
-    new = sum(
-        name not in source.alphas[slot]
-        for slot, names in space.choices().items()
-        if slot in alphas
-        for name in names
-    )
     found = [
-        f"alphas of {len(alphas)} of {opened} open slots, times {settings.alphas:g}, {new} candidates new",
+        f"alphas of {len(alphas)} of {len(space.choices())} open slots, times {settings.alphas:g}",
+        *(unmatched(space, source.alphas) if alphas else ()),
         "its genotype is "
         + ("no design of this space" if design is None else "judged with the known designs"),
         *lines,

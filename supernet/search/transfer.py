@@ -37,6 +37,18 @@ def start_alphas(space: SearchSpace, known: Known, strength: float) -> dict[str,
     return found
 
 
+def unmatched(space: SearchSpace, known: Known) -> list[str]:
+    """What `start_alphas` finds no alphas for, in words: open slots, and candidates of the others."""
+    found, slots = [], space.choices()
+    lost = [slot for slot in slots if slot not in start_alphas(space, known, 1.0)]
+    if lost:
+        found.append(f"slots that begin at zero: {', '.join(lost)}")
+    for slot in slots.keys() - set(lost):
+        new = [name for name in slots[slot] if name not in known[slot]]
+        found += [f"{slot}: new candidates begin at the mean: {', '.join(new)}"] if new else []
+    return sorted(found)
+
+
 def point_of(space: SearchSpace, genotype: Genotype) -> Choices | None:
     """The genotype as a design of `space`, by the names of slots and candidates; None where it is none.
 

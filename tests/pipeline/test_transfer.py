@@ -99,7 +99,7 @@ def test_users_in_common_have_their_rows_and_the_others_fresh_ones(tmp_path):
     start, lines = start_of(
         source_of(tmp_path, state, there), here(), StartConfig(norm="kept"), mine, [space_of()]
     )
-    assert lines[0] == "users: 2 of 6 by id, for example c"
+    assert lines[0] == "users: 2 of 6 by id, for example c; the other 4 begin anew"
     model, fresh = model_of(space_of()), model_of(space_of())
     start.put(model)
     key = "features.user.ids.weight"
@@ -170,9 +170,10 @@ VECTORS = {"encoder": "vectors", "path": "a"}
         (views("whiten", minilm=MINILM), views("whiten", minilm=MINILM), [], OWN),
         (views(tfidf=TFIDF), views(tfidf=TFIDF), [], OWN),
         (views(own=VECTORS), views(own=VECTORS | {"path": "b"}), ["own"], None),
-        (views(minilm=MINILM), views(), [], None),
+        (views(minilm=MINILM), views(), [], "view minilm: none by that name there"),
+        (views(), views(minilm=MINILM), [], None),
     ],
-    ids=["same", "layer", "projector", "scaling", "whitened", "fitted", "vectors", "absent"],
+    ids=["same", "layer", "projector", "scaling", "whitened", "fitted", "vectors", "new", "lost"],
 )
 def test_views_are_alike_where_their_columns_mean_the_same(one, other, found, reason):
     names, reasons = alike_views(one, other)
@@ -196,6 +197,14 @@ def test_projectors_of_alike_views_are_taken_whole(tmp_path):
     start.put(model_of(space_of()))  # a design without the view has nothing to fill
     unread = start_of(source, here(text), StartConfig(users=False), UserIds(ids("a")), [space_of()])[0]
     assert unread.projectors == {}
+
+
+def test_projectors_of_another_dim_are_left_and_told(tmp_path):
+    text, space = views(minilm=MINILM), space_of("id", "sum:minilm")
+    source = source_of(tmp_path, model_of(space).state_dict(), None, dim=8, text=text)
+    start, lines = start_of(source, here(text), StartConfig(users=False), UserIds(ids("a")), [space])
+    assert start.projectors == {}
+    assert lines[1] == "text projectors: none: of dim 8 there, here 4"
 
 
 def test_projectors_of_another_width_are_left_and_told():

@@ -48,8 +48,8 @@ def test_what_was_taken_is_told_and_kept(begun, finished):
     told = json.loads((folder / "init.json").read_text())
     parent = Genotype.load(finished / "genotype.json")
     for line in (
-        "alphas of 13 of 13 open slots, times 1, 0 candidates new",
-        "users: 60 of 80 by id, for example u000",
+        "alphas of 13 of 13 open slots, times 1",
+        "users: 60 of 80 by id, for example u000; the other 20 begin anew",
         "its genotype is judged with the known designs",
         "text projectors: none",
     ):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from supernet.search.transfer import point_of, start_alphas
+from supernet.search.transfer import point_of, start_alphas, unmatched
 from supernet.space import Genotype, SearchSpace
 
 
@@ -53,6 +53,19 @@ def test_a_dropped_candidate_begins_with_the_least_of_the_others():
     found = start_alphas(space_of(), known, 1.0)[SLOT]
     assert found.tolist() == pytest.approx([-0.5, -0.5, 1.0])
     assert start_alphas(space_of(), {SLOT: {"sum": -math.inf, "mean": -math.inf}}, 1.0) == {}
+
+
+def test_what_begins_without_alphas_is_named():
+    known = {SLOT: {"sum": 1.0, "sym": 0.0, "max": 2.0}, "readout": {"last": 0.5, "sum": 0.1}}
+    assert unmatched(space_of(("sum", "unit", "sym", "mean")), known) == [
+        f"{SLOT}: new candidates begin at the mean: unit, mean",
+        "slots that begin at zero: layer1/item/interactions/aggregate, readout",
+    ]
+    assert unmatched(space_of(), start_known(space_of())) == []
+
+
+def start_known(space):
+    return {slot: dict.fromkeys(names, 0.0) for slot, names in space.choices().items()}
 
 
 def test_a_genotype_of_the_same_space_is_a_point():
