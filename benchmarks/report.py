@@ -20,6 +20,7 @@ sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
 from benchmarks.quality_tables import closed_form_tables, quality_tables, reproduction_tables
 from benchmarks.search_tables import search_tables
+from benchmarks.transfer_tables import transfer_tables
 
 RUNS = (
     ("ops.py", "--repeats", "5"),
@@ -107,6 +108,7 @@ def tables(rows: list[dict]) -> str:
     parts += quality_tables(results / "quality.jsonl") + closed_form_tables(results / "closed_forms.jsonl")
     parts += reproduction_tables(results / "reproduction.jsonl")
     parts += search_tables(results / "search_quality.jsonl")
+    parts += transfer_tables(results / "transfer.jsonl")
     return "\n".join(parts) + "\n"
 
 

@@ -9,6 +9,7 @@ from supernet.config import StartConfig, TextConfig, TrainConfig
 from supernet.data.readers import READERS
 from supernet.data.views import View
 from supernet.model import Recommender
+from supernet.pipeline.bench import Bench
 from supernet.pipeline.shared import alike_views, fitting, scaled, start_of
 from supernet.pipeline.source import Source
 from supernet.pipeline.start import Start
@@ -216,3 +217,10 @@ def test_projectors_of_another_width_are_left_and_told():
     kept, lines = fitting(start, sizes)
     assert {key.split(".")[3] for key in kept.projectors} == {"a"}
     assert lines == ["view b: its vectors have another width there"]
+
+
+def test_only_the_derived_model_and_its_ablations_begin_with_it():
+    start = Start(torch.empty(0, dtype=torch.long), torch.empty(0, DIM), {}, "")
+    bench = Bench(None, None, None, torch.device("cpu"), start=start)
+    names = ["derived", "derived without text", "derived with trust", "lightgcn", "random 1"]
+    assert [bench.start_of(name) is start for name in names] == [True, True, True, False, False]
