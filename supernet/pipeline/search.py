@@ -14,6 +14,7 @@ from torch import Tensor
 from supernet.config import TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
+from supernet.data.views import Views
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
@@ -33,7 +34,7 @@ from supernet.pipeline.stages import (
     space_of,
 )
 from supernet.pipeline.texts import load_beside
-from supernet.pipeline.transfer import Transfer, transfer_of
+from supernet.pipeline.transfer import INIT, Transfer, transfer_of
 from supernet.pipeline.user_ids import USERS, UserIds
 from supernet.report.board import Board
 from supernet.report.page import SEARCH
@@ -81,7 +82,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     if not (resume is not None and (folder / CHECKPOINT).is_file()):
         start_from_embeddings(model, config, data.without("test"), graph, log)
         if transfer is not None:
-            _put(transfer.fitting(beside.views), model, log)
+            _put(transfer, beside.views, model, folder, log)
     costs = costs_of(model, graph, config.search.cost_weight, folder / COSTS)
     search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
     if resume is not None:
@@ -117,15 +118,19 @@ def begin(
     for line in describe(data):
         log.info(line)
     if transfer is not None:
-        transfer.save(folder)
+        if not (folder / INIT).is_file():
+            transfer.save(folder)
         for line in transfer.lines:
             log.info("init_from=%s: %s", transfer.source.folder, line)
 
 
-def _put(transfer: Transfer, model: Recommender, log: logging.Logger) -> None:
-    for line in transfer.lines:
+def _put(transfer: Transfer, views: Views, model: Recommender, folder: Path, log: logging.Logger) -> None:
+    """Write what fits the views into a fresh supernet; log and init.json tell what does not."""
+    fits = transfer.fitting(views)
+    for line in fits.lines[len(transfer.lines) :]:
         log.info("init_from=%s: %s", transfer.source.folder, line)
-    transfer.put(model)
+    fits.save(folder)
+    fits.put(model)
 
 
 def explained(

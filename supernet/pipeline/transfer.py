@@ -41,9 +41,9 @@ class Transfer:
     lines: Sequence[str]
 
     def fitting(self, views: Views) -> Transfer:
-        """What fits the views of this run; lines: what does not."""
+        """What fits the views of this run; the last lines say what does not."""
         start, lines = fitting(self.start, views)
-        return replace(self, start=start, lines=lines)
+        return replace(self, start=start, lines=[*self.lines, *lines])
 
     def put(self, model: Recommender) -> None:
         """Write alphas and weights into a fresh supernet."""

@@ -6,6 +6,9 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -174,6 +177,45 @@ def test_a_strategy_judges_the_sources_design_last(domain, finished, small, tmp_
     parent = Genotype.load(finished / "genotype.json")
     design = ", ".join(name for slot, name in parent.choices.items() if slot in parent.mixture)
     assert [line for line in result.stderr.splitlines() if line.startswith("selection") and design in line]
+
+
+def write_vectors(path, width):
+    """One a community, and noise."""
+    noise = 0.05 * np.random.default_rng(0).standard_normal((40, width))
+    rows = (np.eye(width)[np.arange(40) % 4] + noise).tolist()
+    pq.write_table(pa.table({"item": [f"i-{k}" for k in range(40)], "vector": rows}), path)
+    return ["text=vectors", f"text.views.own.path={path}", "text.probe=false",
+            "space.features=[id,'sum:own']"]  # fmt: skip
+
+
+def test_users_and_projectors_are_there_to_the_bit(clicks, domain, small, tmp_path):
+    """Weights that hardly move end where they began: at the source's, and else where they are drawn."""
+    source, still = tmp_path / "source", [*small, "training.lr=1e-12", "init.norm=kept"]
+    view = write_vectors(tmp_path / "four.parquet", 4)
+    assert command("train.py", *data_of(clicks), *small, *view, f"run={source}").returncode == 0
+    there = torch.load(source / "checkpoint.pt", weights_only=True)["model"]
+    found = {}
+    for width in (4, 5):
+        view = write_vectors(tmp_path / f"{width}.parquet", width)
+        folder = tmp_path / f"run{width}"
+        result = command("train.py", *data_of(domain), *still, *view, f"run={folder}", f"init_from={source}")
+        assert result.returncode == 0, result.stderr
+        found[width] = torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+        taken = json.loads((folder / "init.json").read_text())["taken"]
+        assert "text projectors: own" in taken
+        lost = "view own: its vectors have another width there"
+        assert (lost in taken, f"init_from={source}: {lost}" in result.stderr) == (width == 5, width == 5)
+    rows, theirs = (pq.read_table(f / "users.parquet")["user"].to_pylist() for f in (folder, source))
+    both = [(k, theirs.index(name)) for k, name in enumerate(rows) if name in theirs]
+    assert len(both) == 60
+    here, other = map(list, zip(*both, strict=True))
+    torch.testing.assert_close(found[4][USER][here], there[USER][other], rtol=0, atol=1e-7)
+    new = sorted(set(range(80)) - set(here))
+    assert float(found[4][USER][new].square().mean().sqrt()) == pytest.approx(0.02, rel=0.2), "drawn"
+    for side in ("user", "item"):
+        key = f"features.{side}.projectors.own.weights.0"
+        torch.testing.assert_close(found[4][key], there[key], rtol=0, atol=1e-7)
+        assert len(found[5][key]) == 5
 
 
 ELSEWHERE = ["space.layers=1", "space.aggregate=[unit,max]", "space.convolve=[sage,gin]",
