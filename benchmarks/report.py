@@ -25,6 +25,7 @@ from benchmarks.quality_tables import (
     source_tables,
 )
 from benchmarks.search_tables import search_tables
+from benchmarks.transfer_tables import transfer_tables
 
 RUNS = (
     ("ops.py", "--repeats", "5"),
@@ -113,6 +114,7 @@ def tables(rows: list[dict]) -> str:
     parts += reproduction_tables(results / "reproduction.jsonl")
     parts += source_tables(results / "sources.jsonl")
     parts += search_tables(results / "search_quality.jsonl")
+    parts += transfer_tables(results / "transfer.jsonl")
     return "\n".join(parts) + "\n"
 
 

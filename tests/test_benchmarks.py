@@ -99,6 +99,41 @@ def test_a_reproduction_shows_its_curve_and_chooses_nothing_from_it(folder):
     assert row["seconds"] == row["curve"][-1]["seconds"] > row["curve"][0]["seconds"] > 0
 
 
+def write_domain(where, seed, users):
+    """A LightGCN folder with valid.txt and users.txt."""
+    random, lines = np.random.default_rng(seed), {"train": [], "valid": [], "test": []}
+    for user in range(len(users)):
+        *items, valid, test = random.permutation(60)[: random.integers(8, 20)]
+        lines["train"].append(" ".join(map(str, [user, *items])))
+        lines["valid"].append(f"{user} {valid}")
+        lines["test"].append(f"{user} {test}")
+    where.mkdir()
+    for name, rows in {**lines, "users": users}.items():
+        (where / f"{name}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return where
+
+
+def test_transfer_has_both_curves_and_their_difference(tmp_path):
+    names = [f"u{k}" for k in range(120)]
+    source, data = write_domain(tmp_path / "a", 0, names[:80]), write_domain(tmp_path / "b", 1, names[50:])
+    rows = run("transfer.py", f"data={data}", f"source={source}", f"run={tmp_path / 'run'}", "--quick",
+               "seeds=0", "epochs=3", "init.norm=kept")  # fmt: skip
+    assert [row["stage"] for row in rows] == ["search", "derived", "design", "genotype"]
+    for row in rows:
+        assert set(row) >= KEYS, row
+        assert (row["data"], row["source"], row["init_options"]) == ("b", "a", ["norm=kept"])
+        length = 2 if row["stage"] == "search" else 3
+        assert [point["epoch"] for point in row["init"]] == [*range(1, length + 1)]
+        expected = [b["ndcg@20"] - a["ndcg@20"] for a, b in zip(row["nothing"], row["init"], strict=True)]
+        assert row["gain"] == expected
+        assert row["value"] == expected[-1]
+    assert "users: 30 of 70 by id, for example u50; the other 40 begin anew" in rows[0]["taken"]
+    assert rows[0]["gain"] != [0.0, 0.0]
+    assert rows[1]["nothing"] == rows[2]["nothing"] == rows[3]["nothing"]
+    metrics = tmp_path / "run" / "nothing-0" / "metrics.json"
+    assert not metrics.exists(), "the test part of the data stays closed"
+
+
 @pytest.mark.parametrize(
     ("script", "name"),
     [

@@ -6,6 +6,7 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from supernet.config.init_checks import check_init
 from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
 from supernet.config.search_checks import check_search
@@ -74,6 +75,7 @@ def validate(config: TrainConfig) -> None:
         )
     known("split.method", config.split.method, SPLITS)
     check_search(config)
+    check_init(config)
     check_text(
         config.text, [*config.space.features, *(n for names in config.space.slots.values() for n in names)]
     )
@@ -110,6 +112,7 @@ def _sizes(config: TrainConfig) -> None:
 def validate_derive(config: DeriveConfig) -> None:
     """As `validate`, for `derive.py`."""
     finite(config)
+    check_init(config)
     for seed in config.seeds:
         if seed < 0:
             raise InputError(f"seeds must be at least 0, found {seed}")

@@ -37,6 +37,8 @@ def _no_strangers(node: DictConfig, path: str) -> None:
 
 def absolute_paths(config: DictConfig) -> None:
     """Write the paths of the data in full, so that a run can be resumed and derived from any folder."""
+    if config.init_from is not None:
+        config.init_from = str(Path(config.init_from).absolute())
     for key, value in config.data.items():
         if str(key).endswith("path") and value is not None:
             config.data[key] = str(Path(value).absolute())

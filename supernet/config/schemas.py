@@ -139,12 +139,30 @@ class RuntimeConfig:
 
 
 @dataclass
+class StartConfig:
+    """What a model takes of the run that `init_from` names."""
+
+    users: bool = True  # embeddings of the users that both runs have, by id
+    norm: str = "initial"  # initial: they are scaled to be as long as fresh ones; kept: as they are
+    projectors: bool = True  # of text views with the same name, encoder and shape
+
+
+@dataclass
+class InitConfig(StartConfig):
+    """What a search takes of the run that `init_from` names."""
+
+    alphas: float = 1.0  # they begin at so many times those of the other search; 0: at zero
+
+
+@dataclass
 class TrainConfig:
     """`train.py`: data → split → graph → features → supernet → bilevel search → genotype.json."""
 
     seed: int = 0
     run: str | None = None  # folder of the run; null: runs/<date>-<time>
     resume: str | None = None  # folder of a stopped run to go on with; nothing else is then given
+    init_from: str | None = None  # folder of a finished run, perhaps of another domain, to begin with
+    init: InitConfig = field(default_factory=InitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -203,6 +221,8 @@ class DeriveConfig:
     ablate: bool = True  # also train the derived model without each source it takes, with each it leaves
     top: int = 20  # items recommended to each user
     rules: str | None = None  # YAML of exclusions, caps and boosts for the derived model's lists
+    init_from: str | None = None  # folder of a derived run that the derived model begins with
+    init: StartConfig = field(default_factory=StartConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)
     tuning: Any = MISSING

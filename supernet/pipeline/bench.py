@@ -22,7 +22,7 @@ from supernet.evaluation.ranking import Score, top_items
 from supernet.evaluation.rules import Bound, Rules, effects, top_by_rules
 from supernet.model import Recommender
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.contenders import DERIVED, Contender, Fusion, Trained
+from supernet.pipeline.contenders import DERIVED, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.stages import (
     KNOWN,
     LEARNT,
@@ -31,6 +31,7 @@ from supernet.pipeline.stages import (
     score_of,
     train_model,
 )
+from supernet.pipeline.start import Start
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch, fit
 from supernet.training.recipe import Recipe
@@ -40,7 +41,10 @@ from supernet.training.study import TuningSettings
 @dataclass(frozen=True)
 class Bench:
     """What all contenders share: data without its test part, configs, device, and the graphs once built.
-    rules: for the lists of the derived model."""
+
+    rules: for the lists of the derived model. start: weights that the derived model, with and without its
+    sources, begins with, and no other.
+    """
 
     data: Dataset
     run: TrainConfig
@@ -48,6 +52,7 @@ class Bench:
     device: torch.device
     beside: Beside | None = None
     rules: Bound | None = None
+    start: Start | None = None
     _scores: dict[str, Score] = field(default_factory=dict, repr=False)
     _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
 
@@ -61,17 +66,30 @@ class Bench:
             )
         return self._graphs[key]
 
+    def start_of(self, name: str) -> Start | None:
+        """The weights that the model `name` begins with in place of fresh ones."""
+        return None if is_rival(name) else self.start
+
     def train(
-        self, space: SearchSpace, recipe: Recipe, seed: int, watch: Watch | None = None
+        self,
+        space: SearchSpace,
+        recipe: Recipe,
+        seed: int,
+        watch: Watch | None = None,
+        start: Start | None = None,
     ) -> tuple[Recommender, Fit]:
         """Train on train and alpha, stop by valid."""
-        graph = self.graph(space, LEARNT)
-        return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch, parts=LEARNT)
+        same = self.run, self.data, space, recipe, seed, self.graph(space, LEARNT), self.device
+        return train_model(*same, watch, parts=LEARNT, start=start)
 
-    def refit(self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int) -> Recommender:
+    def refit(
+        self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int, start: Start | None = None
+    ) -> Recommender:
         """Train anew on train + alpha + valid for the chosen number of epochs."""
         graph = self.graph(space, KNOWN)
         model = make_model(space, graph, self.run.model.dim, seed, self.device)
+        if start is not None:
+            start.put(model)
         local = self.data.to(self.device)
         generator = torch.Generator().manual_seed(seed)
         final = replace(recipe, epochs=epochs)
@@ -81,15 +99,16 @@ class Bench:
     def retrain(self, contender: Contender, seed: int) -> Trained:
         """Train, choose the epochs (unless they are fixed), refit where asked for, and list items for every
         user."""
-        start = time.perf_counter()
+        begun, start = time.perf_counter(), self.start_of(contender.name)
         epochs, valid = contender.epochs, 0.0
         parts: tuple[str, ...] = KNOWN
         try:
             if not contender.epochs:
-                model, result = self.train(contender.space, contender.recipe, seed)
+                model, result = self.train(contender.space, contender.recipe, seed, start=start)
                 epochs, valid, parts = result.best_epoch, result.best_score, LEARNT
             if contender.epochs or self.derive.refit:
-                model, parts = self.refit(contender.space, contender.recipe, seed, epochs), KNOWN
+                model = self.refit(contender.space, contender.recipe, seed, epochs, start)
+                parts = KNOWN
             with torch.no_grad():
                 vectors = model(self.graph(contender.space, parts))
             score, alone = score_of(model, vectors, contender.recipe.item_norm), None
@@ -99,8 +118,8 @@ class Bench:
             lists = self.lists(score)
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
-            return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
-        trained = Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone)
+            return Trained(nothing, 0, 0.0, time.perf_counter() - begun, failure=str(error))
+        trained = Trained(lists, epochs, valid, time.perf_counter() - begun, model, alone=alone)
         if self.rules is None or contender.name != DERIVED:
             return trained
         return self.ruled(trained, score, self.rules, counted=seed == self.derive.seeds[0])

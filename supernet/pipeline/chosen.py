@@ -21,7 +21,7 @@ from supernet.report.progress import bar
 from supernet.search.costs import Costs
 from supernet.search.explore import Budget, Evaluation, History, explore, ordered
 from supernet.search.loop import Search
-from supernet.search.selection import SELECTIONS, Choices, halving
+from supernet.search.selection import SELECTIONS, Choices, distinct, halving
 from supernet.search.settings import BILEVEL
 from supernet.search.strategies import STRATEGIES
 from supernet.space import Genotype, SearchSpace
@@ -65,16 +65,19 @@ def choose_designs(
     folder: Path,
     board: Board,
     log: logging.Logger,
+    known: Sequence[Choices] = (),
 ) -> tuple[list[Choices], list[Evaluation]]:
     """Designs, the best first, and the evaluations of the strategy that chose them, where it is not the loop.
 
-    data: without its test part. What was evaluated before a kill stands in the run folder, and counts.
+    data: without its test part. known: designs to be judged beside those of the space that have names; they
+    join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, weighed = config.search, search.model.space, Weighed(search.model.space)
     if settings.strategy == BILEVEL:
         rounds = 2 if settings.select in ("rescored", "sampled") else 0
         with bar("selection", total=rounds * settings.select_pool) as progress:
             trials = trials_of(search, config, data, log, progress.advance, weighed.append)
+            trials = replace(trials, known=[*known, *trials.known])
             designs = SELECTIONS[settings.select](space, mixture, trials)
         weighed.draw(search.costs, config.eval.metric, folder, board)
         return designs, []
@@ -98,7 +101,7 @@ def choose_designs(
     log.info(
         "%s: %d evaluations, best %.4f, %.1f s", settings.strategy, len(rows), rows[-1].best, rows[-1].seconds
     )
-    pool = ordered(rows, identity)[: settings.select_pool]
+    pool = distinct([*ordered(rows, identity)[: settings.select_pool], *known])
     steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
     return halving(pool, trials, steps), rows
 

@@ -27,6 +27,7 @@ from supernet.pipeline.ruled import bound_rules
 from supernet.pipeline.stages import load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
+from supernet.pipeline.transfer import derived_start, fitted
 from supernet.pipeline.verdict import judge, warn
 from supernet.pipeline.yardstick import Yardstick
 from supernet.report.board import Board
@@ -51,18 +52,25 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
     data = load_data(run, published=config.protocol == "paper")
+    start, lines = derived_start(config, run, genotype.designs()[: config.designs], data.user_ids)
     log = open_log(folder / "derive.log")
-    log.info(PROTOCOLS[config.protocol])
+    for line in (PROTOCOLS[config.protocol], *lines):
+        log.info(line)
     write_text(folder / "derive.yaml", composed)
     sealed = data.without("test")
     beside = load_beside(run, sealed, run.space.relations, log, probe=False)
     rules = bound_rules(config, sealed, log)
-    bench = Bench(sealed, run, config, device, beside, rules)
+    start = fitted(start, beside.views, log)
+    bench = Bench(sealed, run, config, device, beside, rules, start)
     journal = folder / "tuning.journal"
     contenders = choose(bench, genotype, taken, journal, log)
-    kept = Kept(
-        folder, [origin(run), run.model, run.eval, run.graph, config.protocol, config.refit, config.top]
-    )
+    same: list[object] = [origin(run), run.model, run.eval, run.graph]
+    same += [config.protocol, config.refit, config.top]
+    if start is not None:
+        same += [start.digest, config.init]
+        note = f"{contenders[0].note}; begun with {Path(str(config.init_from)).name}"
+        contenders[0] = replace(contenders[0], note=note)
+    kept = Kept(folder, same)
     if taken is None and config.protocol == "strict" and config.fuse:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
     config = beside_its_closed_form(config, contenders[0])

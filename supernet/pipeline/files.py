@@ -86,6 +86,7 @@ def _report(found: Findings) -> dict[str, Any]:
         "setting": setting(run, config),
         "run": origin(run),
         "recipes": config.recipes,
+        "init_from": config.init_from,
         "genotype": found.genotype.hash,
         "search_seconds": found.genotype.metrics.get("seconds"),
         "seeds": list(config.seeds),

@@ -62,6 +62,13 @@ def require_run(folder: Path) -> None:
     _require(folder, GENOTYPE, f"the search has not ended; go on with train.py resume={folder}")
 
 
+def require_derived(folder: Path) -> None:
+    """Errors: InputError where no derive.py has ended on the run in `folder`."""
+    remedy = f"the run has not been derived; do so first with derive.py run={folder}"
+    for name in ("derived.json", "derived.pt"):
+        _require(folder, name, remedy)
+
+
 def _require(folder: Path, file: str, remedy: str) -> None:
     """Errors: InputError where `folder` does not hold `file`."""
     if not (folder / file).is_file():

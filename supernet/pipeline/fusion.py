@@ -33,7 +33,8 @@ def choose_fusion(bench: Bench, contender: Contender, journal: Path, log: loggin
     start, seed = time.perf_counter(), bench.derive.seeds[0]
     nothing = torch.empty(0, 0, dtype=torch.long)
     try:
-        model, result = bench.train(contender.space, contender.recipe, seed)
+        begun = bench.start_of(contender.name)
+        model, result = bench.train(contender.space, contender.recipe, seed, start=begun)
     except FloatingPointError as error:
         return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
     with torch.no_grad():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from supernet.config import TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
+from supernet.data.views import Views
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
@@ -33,6 +34,8 @@ from supernet.pipeline.stages import (
     space_of,
 )
 from supernet.pipeline.texts import load_beside
+from supernet.pipeline.transfer import INIT, Transfer, transfer_of
+from supernet.pipeline.user_ids import USERS, UserIds
 from supernet.report.board import Board
 from supernet.report.page import SEARCH
 from supernet.report.progress import bar
@@ -61,13 +64,13 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
             "space: every slot has one candidate, so there is nothing to search; try space=small"
         )
     data = load_data(config)
+    transfer = transfer_of(config, space, data.user_ids, resume)
     folder = resume or new_folder(config.run)
     log = open_log(folder / "train.log")
     if resume is None:
         write_text(folder / "config.yaml", composed)
         write_json(folder / "versions.json", versions())
-    for line in describe(data):
-        log.info(line)
+    begin(folder, config, data, transfer, log)
     beside = load_beside(config, data.without("test"), space.relations, log)
     graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, beside)
     model = make_model(space, graph, config.model.dim, config.seed, device)
@@ -78,6 +81,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     sealed = data.without("test").to(device)
     if not (resume is not None and (folder / CHECKPOINT).is_file()):
         start_from_embeddings(model, config, data.without("test"), graph, log)
+        if transfer is not None:
+            _put(transfer, beside.views, model, folder, log)
     costs = costs_of(model, graph, config.search.cost_weight, folder / COSTS)
     search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
     if resume is not None:
@@ -86,8 +91,13 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         alone = config.search.strategy != BILEVEL and config.search.evaluate == "trained"
         mixture = {} if alone else _watched(search, config, data, folder, board, log)
         start = time.perf_counter()
-        designs, rows = choose_designs(search, config, data.without("test"), mixture, folder, board, log)
+        known = [] if transfer is None else transfer.known
+        designs, rows = choose_designs(
+            search, config, data.without("test"), mixture, folder, board, log, known
+        )
         genotype = genotype_of(search, config, designs, mixture, rows, time.perf_counter() - start)
+        if transfer is not None:
+            genotype = replace(genotype, parent=transfer.source.genotype.hash)
         trained = bool(search.history)  # there is a supernet to ask
         told = explained(search, config, data.without("test"), designs[0], log) if trained else None
         write_json(folder / SEARCH, search_report(search, config, data, told))
@@ -97,6 +107,30 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
     )
     return folder
+
+
+def begin(
+    folder: Path, config: TrainConfig, data: Dataset, transfer: Transfer | None, log: logging.Logger
+) -> None:
+    """Write down whose rows the users' embeddings have, and what the run begins with; the log tells both."""
+    if not (folder / USERS).is_file():
+        UserIds.of(data.user_ids, config).save(folder / USERS)
+    for line in describe(data):
+        log.info(line)
+    if transfer is not None:
+        if not (folder / INIT).is_file():
+            transfer.save(folder)
+        for line in transfer.lines:
+            log.info("init_from=%s: %s", transfer.source.folder, line)
+
+
+def _put(transfer: Transfer, views: Views, model: Recommender, folder: Path, log: logging.Logger) -> None:
+    """Write what fits the views into a fresh supernet; log and init.json tell what does not."""
+    fits = transfer.fitting(views)
+    for line in fits.lines[len(transfer.lines) :]:
+        log.info("init_from=%s: %s", transfer.source.folder, line)
+    fits.save(folder)
+    fits.put(model)
 
 
 def explained(

@@ -20,6 +20,7 @@ from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
+from supernet.pipeline.start import Start
 from supernet.runtime import InputError
 from supernet.search.record import Ranked
 from supernet.space import SearchSpace
@@ -132,13 +133,16 @@ def train_model(
     watch: Watch | None = None,
     steps: int | None = None,
     parts: Sequence[str] = ("train",),
+    start: Start | None = None,
 ) -> tuple[Recommender, Fit]:
     """Train a fixed space anew on `parts`, whose graph is given, stopped by the valid part; the model has its
     best weights.
 
-    steps: batches of an epoch; None is a full pass.
+    steps: batches of an epoch; None is a full pass. start: weights to begin with in place of fresh ones.
     """
     model = make_model(space, graph, config.model.dim, seed, device)
+    if start is not None:
+        start.put(model)
     validate = validator(config, data, model, recipe.item_norm)
     local = data.to(device)
     generator = torch.Generator().manual_seed(seed)

@@ -52,12 +52,12 @@ def tuned(
         return Contender(name, designs[0], recipe, "the run's recipe, untuned")
     fingerprints = "-".join(space.fingerprint() for space in designs)
     first = [Point(recipe), *(Point(like or recipe, k) for k in range(len(designs)))]
-    study = f"{name}-{fingerprints}-{settings.sampler}-{_conditions(bench, first, settings, seed)}"
+    study = f"{name}-{fingerprints}-{settings.sampler}-{_conditions(bench, name, first, settings, seed)}"
     with bar(f"tuning {name}", total=settings.trials) as progress:
 
         def objective(point: Point, watch: Watch) -> Fit:
             design = designs[point.design].shifted(point.shifts)
-            fitted = bench.train(design, point.recipe, seed, watch)[1]
+            fitted = bench.train(design, point.recipe, seed, watch, bench.start_of(name))[1]
             progress.advance()
             return fitted
 
@@ -71,7 +71,7 @@ def tuned(
     return Contender(name, designs[design].shifted(shifts), chosen, note, best)
 
 
-def _conditions(bench: Bench, first: Sequence[Point], settings: TuningSettings, seed: int) -> str:
+def _conditions(bench: Bench, name: str, first: Sequence[Point], settings: TuningSettings, seed: int) -> str:
     """A digest of all that a trial's score depends on beside the design: trials of other conditions do not
     count."""
     run = bench.run
@@ -88,4 +88,6 @@ def _conditions(bench: Bench, first: Sequence[Point], settings: TuningSettings, 
         seed,
     ]
     what += [settings.pruning, settings.startup]
+    start = bench.start_of(name)
+    what += [] if start is None else [start.digest, bench.derive.init]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]

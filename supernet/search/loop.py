@@ -148,7 +148,12 @@ class Search:
         settings, kept = self.settings, self.kept
         if self.epoch < self.warmup:
             return
-        now = {"mixture": self.mixture(), "score": record.derived_score, "eigenvalue": record.eigenvalue}
+        now = {
+            "mixture": self.mixture(),
+            "alphas": {slot: alpha.detach().clone() for slot, alpha in self.model.alphas.items()},
+            "score": record.derived_score,
+            "eigenvalue": record.eigenvalue,
+        }
         if settings.eigenvalue_stop and record.eigenvalue is not None:
             before = None if kept is None else kept["eigenvalue"]
             if before is not None and abs(before) < settings.eigenvalue_stop * abs(record.eigenvalue):

@@ -100,3 +100,26 @@ def test_missing_files_and_folders_are_named(tmp_path):
         read_lightgcn(path=folder(tmp_path, train="0 1\n"))
     with pytest.raises(InputError, match=r"train.txt: is a file, not a folder; check the path"):
         read_lightgcn(path=str(tmp_path / "train.txt"))
+
+
+def test_users_have_the_ids_of_their_lines(tmp_path):
+    path = folder(tmp_path, train="3 5\n0 6\n", test="3 6\n1 5\n", users="ann\r\nbob\r\n\u00fc 2\r\ndan\r\n")
+    data = read_lightgcn(path=path)
+    assert named(data) == [("dan", "5"), ("ann", "6"), ("dan", "6"), ("bob", "5")]
+
+
+@pytest.mark.parametrize(
+    ("users", "words"),
+    [
+        ("ann\n", "users.txt: it has 1 lines, and the parts have user 1; give a line for every user, from 0"),
+        ("ann\n\nbob\n", "users.txt, line 2: the id is empty; line k must be the id of user k - 1"),
+        ("ann\nbob\nann\n", "users.txt, line 3: id 'ann' is that of line 1 too; ids differ"),
+        (b"ann\n\xff\n", "users.txt: not UTF-8"),
+    ],
+    ids=["short", "empty", "twice", "bytes"],
+)
+def test_wrong_files_of_ids_are_named_by_their_line(tmp_path, users, words):
+    path = folder(tmp_path, train="0 1\n1 2\n", test="0 3\n", users=users)
+    with pytest.raises(InputError) as caught:
+        read_lightgcn(path=path)
+    assert str(caught.value).startswith(f"{path}/{words}")

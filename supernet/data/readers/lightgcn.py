@@ -14,6 +14,8 @@ from supernet.data.readers.item_table import describe
 from supernet.data.readers.registry import READERS
 from supernet.runtime import InputError
 
+USERS = "users.txt"
+"""The ids that the numbers of users stand for; without it they mean nothing outside their folder."""
 DIGITS = 18
 """More would not fit in int64."""
 BLANKS = np.frombuffer(b" \t\r\n", dtype=np.uint8)
@@ -24,8 +26,10 @@ def read_lightgcn(*, path: str, name: str | None = None) -> Interactions:
     """Interactions in given parts: train.txt, test.txt, and valid.txt and alpha.txt where they are.
 
     A line with a user and no item is allowed, and counted. items.tsv, where it is: column item, titles from
-    the first of title, keywords, asin; text from every column but item and asin.
-    Errors: InputError naming file, line and token where an id is not a whole number >= 0.
+    the first of title, keywords, asin; text from every column but item and asin. users.txt, where it is: line
+    k is the id of user k - 1, which then stands for the number.
+    Errors: InputError naming file, line and token where an id is not a whole number >= 0, and where users.txt
+    lacks a user, or has an empty id or one twice.
     """
     folder = require_folder(path)
     parts = [part for part in PARTS if part in ("train", "test") or (folder / f"{part}.txt").exists()]
@@ -43,7 +47,7 @@ def read_lightgcn(*, path: str, name: str | None = None) -> Interactions:
         source=str(folder),
         users=users,
         items=items,
-        user_ids=user_ids,
+        user_ids=_named(user_ids, folder / USERS),
         item_ids=item_ids,
         parts=np.repeat(np.array([PARTS.index(part) for part in parts], dtype=np.int8), sizes),
         notes=tuple(notes),
@@ -78,6 +82,31 @@ def _pairs(path: Path) -> tuple[Int64, Int64, int]:
 def _codes(numbers: Int64) -> tuple[Int64, Strings]:
     ids, codes = np.unique(numbers, return_inverse=True)
     return codes, np.array([str(number) for number in ids.tolist()], dtype=object)
+
+
+def _named(numbers: Strings, path: Path) -> Strings:
+    """The ids that the file at `path`, where it is, has for users by their numbers. (N_users,)."""
+    if not path.exists():
+        return numbers
+    try:
+        lines = require_file(path).read_text(encoding="utf-8").rstrip("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8: {error}; convert the file") from None
+    first: dict[str, int] = {}
+    for number, name in enumerate(map(str.strip, lines), start=1):
+        if not name:
+            raise InputError(f"{path}, line {number}: the id is empty; line k must be the id of user k - 1")
+        if first.setdefault(name, number) != number:
+            raise InputError(
+                f"{path}, line {number}: id {name!r} is that of line {first[name]} too; ids differ"
+            )
+    rows = numbers.astype(np.int64)
+    if len(rows) and rows.max() >= len(lines):
+        raise InputError(
+            f"{path}: it has {len(lines):,} lines, and the parts have user {rows.max()}; give a line for "
+            "every user, from 0"
+        )
+    return np.array(list(first), dtype=object)[rows]
 
 
 def _bad_token(path: Path, content: bytes, position: int, why: str) -> str:

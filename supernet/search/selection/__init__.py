@@ -3,6 +3,7 @@
 from supernet.search.selection.argmax import argmax
 from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, one_hot, ordered
 from supernet.search.selection.designs import (
+    distinct,
     draw,
     even_design,
     even_neighbour,
@@ -21,6 +22,7 @@ __all__ = [
     "Mixture",
     "Trials",
     "argmax",
+    "distinct",
     "draw",
     "enriched",
     "even_design",
