@@ -33,6 +33,9 @@ POSITIVE = {
         "temperature_end",
         "pretrain_epochs",
         "budget",
+        "advisor.batch",
+        "advisor.timeout",
+        "advisor.tries",
     ),
     "eval": ("memory_mib",),
 }
