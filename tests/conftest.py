@@ -11,6 +11,14 @@ settings.load_profile("supernet")
 torch.set_num_threads(1)  # small tensors: a second thread costs more than it earns, far more on busy cores
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory):
+    """Vectors of texts, of the command lines too, lie in a folder of this session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SUPERNET_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def chat(monkeypatch):
     """A chat completions endpoint, set as the environment's."""
