@@ -39,7 +39,7 @@ def load_views(
     """
     settings: TextConfig = config.text
     found = {}
-    cleaned = _texts(settings, data, log)
+    cleaned = texts_of(settings, data, log)
     for name, spec in settings.views.items():
         start = time.perf_counter()
         scaled, known = _scaled(name, dict(spec), settings, data, cleaned, log)
@@ -87,7 +87,12 @@ def _view(views: dict[str, View], name: str | None) -> View:
     return views[name]
 
 
-def _texts(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned | None:
+def cache_folder(settings: TextConfig) -> Path:
+    """Where vectors of texts are kept."""
+    return default_folder() if settings.cache is None else Path(settings.cache)
+
+
+def texts_of(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned | None:
     """The cleaned texts, where any view reads them."""
     if all(spec.get("encoder") == VECTORS for spec in settings.views.values()):
         return None
@@ -111,7 +116,7 @@ def _scaled(
     log: logging.Logger,
 ) -> tuple[Vectors, NDArray[np.bool_]]:
     """Mapped vectors (N, width), and which are known (N,)."""
-    folder = default_folder() if settings.cache is None else Path(settings.cache)
+    folder = cache_folder(settings)
     spec.pop("projector", None)
     kind = str(spec.pop("encoder"))
     if kind == VECTORS:

@@ -87,5 +87,5 @@ def _conditions(bench: Bench, first: Sequence[Point], settings: TuningSettings, 
         settings.space,
         seed,
     ]
-    what += [settings.pruning, settings.startup]
+    what += [settings.pruning, settings.startup, bench.derive.finetune]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]
