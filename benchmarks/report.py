@@ -35,6 +35,7 @@ RUNS = (
     ("evaluate.py", "--repeats", "5"),
     ("readers.py",),
     ("memory.py",),
+    ("text.py",),
 )
 TARGETS = {
     "supernet_dense_over_lightgcn": ("weight step of the full dense supernet over LightGCN's", "≤ 3.5"),
@@ -57,6 +58,11 @@ TARGETS = {
     "search_peak_gib": ("peak memory of a Gowalla search beyond torch, GiB", "< 2"),
     "memory_exponent": ("growth of peak memory with edges + nodes, exponent", "≤ 1.05"),
     "time_exponent": ("growth of the step's time, exponent", ""),
+    "text_encoding_over_model": ("encoding of texts over the model's own speed, MiniLM", "≥ .80"),
+    "text_second_run_seconds": ("seconds of a second run, which encodes nothing", ""),
+    "text_table_read_gib": ("peak memory of reading 1 M × 384 vectors beyond imports, GiB", "≤ 2"),
+    "text_table_pass_gib": ("the same, and projecting all of them", "≤ 2"),
+    "text_table_process_gib": ("the same, with the imports", ""),
     "search_over_training": ("seconds of a search over LightGCN to early stopping", "≤ 2"),
 }
 

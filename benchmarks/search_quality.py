@@ -1,15 +1,17 @@
 """Search quality: every method of search judged by the tabular benchmark.
 
     python benchmarks/search_quality.py data=ml-100k|lastfm [seeds=10] [only=NAME,NAME] [out=FOLDER] [--quick]
-    python benchmarks/search_quality.py strategies [seeds=100]
+    python benchmarks/search_quality.py strategies [seeds=100] [only=NAME,NAME] [model=NAME]
     python benchmarks/search_quality.py tables out=FOLDER
 
 The first form runs searches for real, on the space of the table, and looks the chosen design up: regret (how
 far its test score is below the best design's), rank, seconds of the search, beside random search on the table
 at as many and at three times as many seconds. The supernet of each seed is asked for the score of every
 design: Kendall's tau-b with the trained scores, discretisation gap, agreement of seeds. The second form runs
-the strategies on the table alone. One JSON line a method and seed, in out (runs/search_quality); what stands
-there is not run again. The third form writes benchmarks/results/search_quality.jsonl and prints its tables.
+the strategies on the table alone; the adviser among them where `model` of $OPENAI_BASE_URL is given (`python
+-m tests.chat` is a stand-in that answers by a rule). One JSON line a method and seed, in out
+(runs/search_quality); what stands there is not run again. The third form writes
+benchmarks/results/search_quality.jsonl and prints its tables.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,16 +37,17 @@ from benchmarks.search_tables import write_tables
 from benchmarks.tabular import BATCH, OVERRIDES, designs_of
 from supernet.config import TrainConfig, conf_folder, load_space, register_schemas, typed
 from supernet.pipeline.embeddings import start_from_embeddings
-from supernet.pipeline.judging import identity_of, trials_of
+from supernet.pipeline.judging import trials_of
 from supernet.pipeline.stages import graph_of, load_data, make_model, ranker, recipe_of, score_of, space_of
 from supernet.runtime import keep_memory
 from supernet.search.costs import measure_costs
 from supernet.search.explore import Budget, explore
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, halving
-from supernet.search.settings import BILEVEL
-from supernet.search.strategies import STRATEGIES
+from supernet.search.settings import ADVISOR, BILEVEL, AdvisorSettings, SearchSettings
+from supernet.search.strategies import STRATEGIES, make_strategy
 from supernet.search.tabular import Table, Training, load_tables
+from supernet.space import identity_of
 
 METHODS: dict[str, tuple[str, ...]] = {
     "default": (),
@@ -103,8 +106,10 @@ def main() -> None:
     keep_memory()
     tables = load_tables()
     if "strategies" in words:
+        able = [name for name in STRATEGIES if name != ADVISOR or words.get("model")]
+        names = words["only"].split(",") if words.get("only") else able
         for name in tables:
-            for row in on_the_table(tables[name], int(words.get("seeds") or 100)):
+            for row in on_the_table(tables[name], int(words.get("seeds") or 100), names, words.get("model")):
                 print(json.dumps(row), flush=True)
         return
     name = words["data"]
@@ -270,7 +275,7 @@ def tau(a: list[float], b: list[float]) -> float:
     return 0.0 if value != value else value
 
 
-def on_the_table(table: Table, seeds: int) -> Iterator[dict]:
+def on_the_table(table: Table, seeds: int, names: Sequence[str], model: str | None = None) -> Iterator[dict]:
     """Regret of every strategy over the seconds of its trainings, where an evaluation is one training of a
     design with a recipe that is drawn for it."""
     space = space_of(load_space("tabular"))
@@ -279,10 +284,11 @@ def on_the_table(table: Table, seeds: int) -> Iterator[dict]:
     for row in first_seed(table):
         by_design.setdefault(row.hash, []).append(row)
     marks = [30, 60, 120, 240, 480, 960]
-    for name in STRATEGIES:
+    for name in names:
+        settings = SearchSettings(strategy=name, advisor=AdvisorSettings(model))
         for seed in range(seeds):
             generator = np.random.default_rng(seed)
-            strategy = STRATEGIES[name](space, torch.Generator().manual_seed(seed))
+            strategy = make_strategy(settings, space, torch.Generator().manual_seed(seed))
             spent, best, curve = 0.0, None, {}
             while spent < marks[-1]:
                 choices = strategy.ask()

@@ -28,11 +28,10 @@ from supernet.config import TrainConfig, conf_folder, register_schemas, typed
 from supernet.evaluation.metrics import evaluate
 from supernet.evaluation.ranking import top_items
 from supernet.pipeline.bench import LEARNT
-from supernet.pipeline.judging import identity_of
 from supernet.pipeline.stages import graph_of, load_data, recipe_of, score_of, space_of, train_model
 from supernet.runtime import keep_memory
 from supernet.search.tabular import FILE, SPACE, Training, load_tables, save_tables
-from supernet.space import SearchSpace
+from supernet.space import SearchSpace, identity_of
 
 GRID = {
     "ml-100k": ((0.1, 0.2, 0.35), (0.004, 0.012)),

@@ -56,6 +56,18 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file that lines are added to; none where it is missing. A last one that was cut off, by
+    a process that was killed while it wrote, is removed from the file."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    if len(whole) < len(lines):
+        path.write_text("".join(whole), encoding="utf-8")
+    return whole
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` in UTF-8, atomically."""
     with atomic_path(path) as temporary:

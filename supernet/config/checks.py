@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -34,6 +35,9 @@ POSITIVE = {
         "temperature_end",
         "pretrain_epochs",
         "budget",
+        "advisor.batch",
+        "advisor.timeout",
+        "advisor.tries",
     ),
     "eval": ("memory_mib",),
 }
@@ -135,10 +139,25 @@ def validate_derive(config: DeriveConfig) -> None:
     _at_least(config, "random_genotypes", 0)
     _at_least(config, "tuning.trials", 0)
     _at_least(config, "epochs", 0)
+    _finetune(config)
     known("protocol", config.protocol, ("strict", "paper"))
     for name in config.tune:
         known("tune", name, ("all", "derived", "random", *space_names(), *published_names()))
     _protocol(config)
+
+
+def _finetune(config: DeriveConfig) -> None:
+    known("finetune.text", config.finetune.text, ("none", "lora"))
+    for key in ("layers", "rank", "epochs", "lr"):
+        _at_least(config, f"finetune.{key}", 0, strictly=True)
+    _at_least(config, "finetune.batch", 2)
+    if config.finetune.text != "none" and config.protocol == "paper":
+        raise InputError(
+            "finetune.text=lora chooses an epoch by the valid part, which protocol=paper does not have; set "
+            "finetune.text=none"
+        )
+    if config.finetune.text == "lora" and importlib.util.find_spec("peft") is None:
+        raise InputError("finetune.text=lora needs the package peft: pip install 'supernet[lora]'")
 
 
 def _protocol(config: DeriveConfig) -> None:

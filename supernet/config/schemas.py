@@ -192,6 +192,18 @@ class TuningConfig:
 
 
 @dataclass
+class FinetuneConfig:
+    """Fine-tuning of the language models that the run's views are from, before anything is trained."""
+
+    text: str = "none"  # none; lora: adapters in the top layers, needs the extra lora
+    layers: int = 2  # of the model, from the one that is pooled downwards
+    rank: int = 8  # of each adapter
+    epochs: int = 3  # the one that ranks the valid part best by text alone is taken, or none
+    lr: float = 5e-4
+    batch: int = 32  # texts a step
+
+
+@dataclass
 class DeriveConfig:
     """`derive.py`: derived model → tuning → retraining → evaluation, on a finished run of `train.py`."""
 
@@ -225,6 +237,7 @@ class DeriveConfig:
     init: StartConfig = field(default_factory=StartConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     ops: OpsConfig = field(default_factory=OpsConfig)
+    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
     tuning: Any = MISSING
 
 

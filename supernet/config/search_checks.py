@@ -5,12 +5,22 @@ from __future__ import annotations
 from ops.mixture import NORMS
 from supernet.config.loss_checks import known
 from supernet.config.schemas import TrainConfig
+from supernet.endpoint import check_endpoint
 from supernet.runtime import InputError
 from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.objectives import OBJECTIVES
 from supernet.search.relaxations import NOISES, RELAXATIONS, SCHEDULES
 from supernet.search.selection import SELECTIONS
-from supernet.search.settings import BILEVEL, COSTS, EVALUATIONS, FREEZES, TEMPERATURES, SearchSettings
+from supernet.search.settings import (
+    ADVISOR,
+    BILEVEL,
+    COSTS,
+    EVALUATIONS,
+    FREEZES,
+    TEMPERATURES,
+    AdvisorSettings,
+    SearchSettings,
+)
 from supernet.search.strategies import STRATEGIES
 from supernet.training.losses import SHARED
 
@@ -43,7 +53,24 @@ def check_search(config: TrainConfig) -> None:
         )
     if search.seconds is not None and search.seconds <= 0:
         raise InputError(f"search.seconds must be above 0, found {search.seconds}")
+    if search.strategy == ADVISOR:
+        _check_advisor(search.advisor)
     _together(config)
+
+
+def _check_advisor(advisor: AdvisorSettings) -> None:
+    """Now, and not after the supernet is trained."""
+    if not advisor.model:
+        raise InputError(
+            "search.advisor.model is missing; give the name of a model that the endpoint has, as "
+            "search.advisor.model=NAME"
+        )
+    if advisor.temperature is not None and advisor.temperature < 0:
+        raise InputError(f"search.advisor.temperature must be at least 0, found {advisor.temperature}")
+    try:
+        check_endpoint()
+    except InputError as error:
+        raise InputError(f"search.strategy={ADVISOR}: {error}") from None
 
 
 def _together(config: TrainConfig) -> None:

@@ -20,6 +20,9 @@ from supernet.runtime import InputError
 CELLS = 4_000_000
 """Similarities held at a time."""
 
+BLOCK = 8192
+"""Vectors brought to length 1 at a time."""
+
 
 class Edges(NamedTuple):
     """Directed edges: `target` (E,) receives from `source` (E,), one of `n_source` nodes; `types` (E,) where
@@ -121,7 +124,10 @@ def nearest_texts(view: View, neighbours: int) -> Edges:
     if neighbours < 1:
         raise ValueError(f"needs neighbours ≥ 1, found {neighbours}")
     known = view.known.nonzero().flatten()
-    unit = torch.nn.functional.normalize(view.vectors[known].double(), dim=1).float()
+    unit = torch.empty(len(known), view.vectors.shape[1])
+    for start in range(0, len(known), BLOCK):
+        block = view.vectors[known[start : start + BLOCK]].double()
+        unit[start : start + BLOCK] = torch.nn.functional.normalize(block, dim=1)
     count = min(neighbours, len(known) - 1)
     targets, sources = [], []
     size = max(1, CELLS // max(1, len(known)))

@@ -41,7 +41,8 @@ def users_views(pairs: Pairs, n_users: int, items: Views) -> dict[str, View]:
             (known[columns], (rows, columns)), shape=(n_users, len(known)), dtype=np.float32
         )
         counts = seen.sum(axis=1)
-        means = seen @ view.vectors.cpu().numpy() / np.maximum(counts, 1.0)[:, None]
+        means = seen @ view.vectors.cpu().numpy()
+        means /= np.maximum(counts, 1.0)[:, None]
         mask = torch.from_numpy((counts > 0).astype(np.float32))
-        found[name] = View(torch.from_numpy(means.astype(np.float32)), mask, view.projector)
+        found[name] = View(torch.from_numpy(means.astype(np.float32, copy=False)), mask, view.projector)
     return found

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from supernet.config import TrainConfig
 from supernet.data.dataset import Dataset
-from supernet.pipeline.judging import identity_of, trials_of
-from supernet.pipeline.search_board import show_evaluation
+from supernet.pipeline.judging import trials_of
+from supernet.pipeline.search_board import show_advice, show_evaluation
 from supernet.report.board import Board
 from supernet.report.figures import save_figure
 from supernet.report.pareto import Point, pareto_figure
@@ -22,11 +23,20 @@ from supernet.search.costs import Costs
 from supernet.search.explore import Budget, Evaluation, History, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, distinct, halving
-from supernet.search.settings import BILEVEL
-from supernet.search.strategies import STRATEGIES
-from supernet.space import Genotype, SearchSpace
+from supernet.search.settings import BILEVEL, AdvisorSettings
+from supernet.search.strategies import Advisor, make_strategy
+from supernet.search.strategies.advisor import ADVICE, advice_counts
+from supernet.space import Genotype, SearchSpace, identity_of
 
 EVALUATIONS = "evaluations.jsonl"
+
+REASONS = {
+    "unreadable": "in answers that are not the JSON asked for",
+    "missing": "not given",
+    "unknown": "with other slots or candidates than the space's",
+    "repeated": "proposed before",
+}
+"""Why designs of an adviser are drawn at random, in words."""
 
 RUNNERS_UP = 9
 """At most so many designs are kept beside the chosen one."""
@@ -82,7 +92,8 @@ def choose_designs(
         weighed.draw(search.costs, config.eval.metric, folder, board)
         return designs, []
     trials, identity = trials_of(search, config, data, log), identity_of(space)
-    strategy = STRATEGIES[settings.strategy](space, torch.Generator().manual_seed(config.seed))
+    generator = torch.Generator().manual_seed(config.seed)
+    strategy = make_strategy(settings, space, generator, folder / ADVICE)
     history = History(folder / EVALUATIONS)
     with bar(settings.strategy, total=settings.budget) as progress:
 
@@ -93,6 +104,8 @@ def choose_designs(
 
         def watch(row: Evaluation) -> None:
             show_evaluation(row, len(history.rows), board)
+            if isinstance(strategy, Advisor):
+                show_advice(strategy.counts(), len(history.rows), board)
             progress.advance()
             progress.status(f"best valid {config.eval.metric} {row.best:.4f}")
 
@@ -101,9 +114,24 @@ def choose_designs(
     log.info(
         "%s: %d evaluations, best %.4f, %.1f s", settings.strategy, len(rows), rows[-1].best, rows[-1].seconds
     )
+    advice = advice_counts(folder / ADVICE)
+    if advice is not None:
+        tell_advice(advice, settings.advisor, log)
     pool = distinct([*ordered(rows, identity)[: settings.select_pool], *known])
     steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
     return halving(pool, trials, steps), rows
+
+
+def tell_advice(advice: Mapping[str, Any], settings: AdvisorSettings, log: logging.Logger) -> None:
+    """What an adviser's answers came to; a warning where most of its designs had to be drawn at random."""
+    wanted, invalid = advice["requests"] * settings.batch, advice["invalid"]
+    found = [f"{invalid[key]} {words}" for key, words in REASONS.items() if invalid.get(key)]
+    say = log.warning if 2 * advice["random"] > wanted else log.info
+    say(
+        "advisor %s: %d requests, %.1f s, %d tried again; %d of %d designs drawn at random in place of %s",
+        *(settings.model, advice["requests"], advice["seconds"], advice["retried"], advice["random"], wanted),
+        ", ".join(found) or "invalid ones",
+    )
 
 
 def genotype_of(

@@ -14,7 +14,6 @@ from supernet.data.dataset import Dataset
 from supernet.pipeline.stages import ranker, score_of, space_of, train_model
 from supernet.search.loop import Search
 from supernet.search.selection import Choices, Mixture, Trials, enriched, known_designs
-from supernet.space import Genotype, SearchSpace
 
 PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
 """Fixed spaces that are judged too, where they are points of the space searched."""
@@ -105,9 +104,3 @@ def _mixed(search: Search, config: TrainConfig, data: Dataset) -> Callable[[Mixt
             return 0.0
 
     return mixed
-
-
-def identity_of(space: SearchSpace) -> Callable[[Choices], str]:
-    """A design → the hash of what it computes, equal for designs that compute the same."""
-    frame = Genotype({}, space.layers, space.tie_sides, space.relations, "", {}, {}, 0)
-    return lambda choices: replace(frame, choices=choices).hash

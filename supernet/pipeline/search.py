@@ -46,6 +46,7 @@ from supernet.search.loop import Search
 from supernet.search.record import Ranked, SearchEpoch
 from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
+from supernet.search.strategies.advisor import ADVICE, advice_counts
 
 COSTS = "costs.json"
 VERSION = 1
@@ -100,7 +101,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
             genotype = replace(genotype, parent=transfer.source.genotype.hash)
         trained = bool(search.history)  # there is a supernet to ask
         told = explained(search, config, data.without("test"), designs[0], log) if trained else None
-        write_json(folder / SEARCH, search_report(search, config, data, told))
+        advice = {"advisor": advice_counts(folder / ADVICE)}
+        write_json(folder / SEARCH, search_report(search, config, data, told) | advice)
         genotype.save(folder / GENOTYPE)
         close_board(board, search, config, genotype, folder, rows)
     log.info(

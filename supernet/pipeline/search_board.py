@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,12 @@ def show_evaluation(row: Evaluation, number: int, board: Board) -> None:
     )
 
 
+def show_advice(counts: Mapping[str, Any], number: int, board: Board) -> None:
+    """What an adviser's answers came to so far."""
+    values = {f"advisor/{key}": counts[key] for key in ("requests", "random", "retried")}
+    board.scalars(number, values | {f"advisor/invalid/{key}": n for key, n in counts["invalid"].items()})
+
+
 def close_board(
     board: Board,
     search: Search,
@@ -87,4 +94,4 @@ def _flat(config: TrainConfig) -> dict[str, Any]:
     found: dict[str, Any] = {"seed": config.seed, "dim": config.model.dim, "data": config.data.reader}
     for group in ("loss", "training", "search"):
         found |= {f"{group}.{key}": value for key, value in asdict(getattr(config, group)).items()}
-    return {key: str(value) if isinstance(value, list) else value for key, value in found.items()}
+    return {key: str(value) if isinstance(value, list | dict) else value for key, value in found.items()}

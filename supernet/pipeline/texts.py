@@ -21,9 +21,9 @@ from supernet.features.text.cache import default_folder
 from supernet.features.text.cleaning import Cleaned, clean_texts
 from supernet.features.text.encode import encode_texts
 from supernet.features.text.encoders import ENCODERS
-from supernet.features.text.encoders.base import Vectors
+from supernet.features.text.mapped import mapped
 from supernet.features.text.probe import linear_probe
-from supernet.features.text.scaling import SCALINGS
+from supernet.features.text.rows import Vectors
 from supernet.features.text.vectors import VECTORS, read_vectors
 from supernet.report.progress import bar
 from supernet.runtime import InputError
@@ -39,11 +39,10 @@ def load_views(
     """
     settings: TextConfig = config.text
     found = {}
-    cleaned = _texts(settings, data, log)
+    cleaned = texts_of(settings, data, log)
     for name, spec in settings.views.items():
         start = time.perf_counter()
-        vectors, known = _encoded(name, dict(spec), settings, data, cleaned, log)
-        scaled = SCALINGS[settings.scaling](vectors, known)
+        scaled, known = _scaled(name, dict(spec), settings, data, cleaned, log)
         log.info(
             "view %s: %d items of %d columns, %d without, %.1f s",
             *(name, known.sum(), scaled.shape[1], (~known).sum(), time.perf_counter() - start),
@@ -53,7 +52,7 @@ def load_views(
             log.info("view %s: %s", name, said.sentence)
         mask = torch.from_numpy(known.astype(np.float32))
         projector = str(dict(spec).get("projector", "linear"))
-        found[name] = View(torch.from_numpy(np.ascontiguousarray(scaled)), mask, projector)
+        found[name] = View(torch.from_numpy(scaled), mask, projector)
     return found
 
 
@@ -88,7 +87,12 @@ def _view(views: dict[str, View], name: str | None) -> View:
     return views[name]
 
 
-def _texts(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned | None:
+def cache_folder(settings: TextConfig) -> Path:
+    """Where vectors of texts are kept."""
+    return default_folder() if settings.cache is None else Path(settings.cache)
+
+
+def texts_of(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned | None:
     """The cleaned texts, where any view reads them."""
     if all(spec.get("encoder") == VECTORS for spec in settings.views.values()):
         return None
@@ -103,7 +107,7 @@ def _texts(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleaned 
     return cleaned
 
 
-def _encoded(
+def _scaled(
     name: str,
     spec: dict[str, Any],
     settings: TextConfig,
@@ -111,17 +115,18 @@ def _encoded(
     cleaned: Cleaned | None,
     log: logging.Logger,
 ) -> tuple[Vectors, NDArray[np.bool_]]:
+    """Mapped vectors (N, width), and which are known (N,)."""
+    folder = cache_folder(settings)
     spec.pop("projector", None)
     kind = str(spec.pop("encoder"))
     if kind == VECTORS:
-        vectors, known, notes = read_vectors(Path(str(spec.pop("path"))), data.item_ids, **spec)
+        rows, notes = read_vectors(Path(str(spec.pop("path"))), data.item_ids, **spec)
     else:
         assert cleaned is not None
         encoder = ENCODERS[kind](**spec)
-        folder = default_folder() if settings.cache is None else Path(settings.cache)
         with bar(f"text {name}", total=len(set(filter(None, cleaned.texts)))) as progress:
-            vectors, known = encode_texts(cleaned.texts, encoder, folder, progress.advance)
+            rows = encode_texts(cleaned.texts, encoder, folder, progress.advance)
         notes = encoder.notes()
     for note in notes:
         log.info(note)
-    return vectors, known
+    return mapped(rows, settings.scaling, folder), rows.known

@@ -87,7 +87,7 @@ def _conditions(bench: Bench, name: str, first: Sequence[Point], settings: Tunin
         settings.space,
         seed,
     ]
-    what += [settings.pruning, settings.startup]
+    what += [settings.pruning, settings.startup, bench.derive.finetune]
     start = bench.start_of(name)
     what += [] if start is None else [start.digest, bench.derive.init]
     return hashlib.sha256(repr(what).encode()).hexdigest()[:12]

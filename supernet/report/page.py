@@ -105,7 +105,7 @@ def _head(folder: Path, search: Mapping[str, Any], genotype: Mapping[str, Any]) 
     rows = [
         ("data", search["data"]),
         ("space", f"{size:,} designs in {len(candidates)} open slots, {genotype['layers']} layers"),
-        ("strategy", search["strategy"]),
+        ("strategy", search["strategy"] + _advice(search.get("advisor"))),
         ("seconds", f"{genotype['metrics'].get('seconds', 0):.0f}"),
         ("seed", genotype["seed"]),
     ]
@@ -113,6 +113,12 @@ def _head(folder: Path, search: Mapping[str, Any], genotype: Mapping[str, Any]) 
         f'<tr><td class="word">{_text(k)}</td><td class="word">{_text(v)}</td></tr>' for k, v in rows
     )
     return f"<h1>{_text(folder.name)}: how the architecture was found</h1>\n<table>{cells}</table>"
+
+
+def _advice(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    return f": {found['requests']} requests, {found['random']} designs drawn in place of invalid ones"
 
 
 def _warnings(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:

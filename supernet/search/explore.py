@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from supernet.runtime import InputError
+from supernet.runtime import InputError, whole_lines
 from supernet.search.strategies import Strategy
 from supernet.search.strategies.base import Choices
 
@@ -66,7 +66,8 @@ def explore(
 
     What `history` holds is told first, so that a killed search goes on as if it had not been. Designs of the
     same `identity` are evaluated once, and their score told again; such a repetition counts as an evaluation
-    where the budget is of evaluations, and takes no seconds. clock: seconds, for the anytime curve.
+    where the budget is of evaluations, and takes the seconds of asking alone. clock: seconds, for the anytime
+    curve.
     Errors: InputError where the history is of another strategy, space or seed.
     """
     history = History() if history is None else history
@@ -77,8 +78,9 @@ def explore(
         strategy.tell(row.choices, row.score)
         known[identity(row.choices)] = row.score
     while not _spent(history.rows, budget):
+        start = clock()
         choices = strategy.ask()
-        key, start = identity(choices), clock()
+        key = identity(choices)
         repeated = key in known
         score = known[key] if repeated else evaluate(choices)
         known[key] = score
@@ -107,14 +109,8 @@ def _spent(rows: Sequence[Evaluation], budget: Budget) -> bool:
 
 
 def _read(path: Path | None) -> list[Evaluation]:
-    if path is None or not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    whole = [line for line in lines if line.endswith("\n")]
-    if len(whole) < len(lines):  # killed while writing
-        path.write_text("".join(whole), encoding="utf-8")
-    rows = []
-    for number, line in enumerate(whole, start=1):
+    rows: list[Evaluation] = []
+    for number, line in enumerate([] if path is None else whole_lines(path), start=1):
         try:
             rows.append(Evaluation(**json.loads(line)))
         except (ValueError, TypeError) as error:

@@ -5,10 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 BILEVEL = "bilevel"
+ADVISOR = "advisor"
 COSTS = ("dense", "sampled", "partial")
 EVALUATIONS = ("inherited", "trained")
 FREEZES = ("none", "embeddings")
 TEMPERATURES = ("fixed", "learned")
+
+
+@dataclass
+class AdvisorSettings:
+    """How strategy=advisor asks a language model on an OpenAI-compatible server, $OPENAI_BASE_URL up to /v1,
+    with $OPENAI_API_KEY where it wants one.
+
+    model: its name on that server; it must be given. batch: designs a request. temperature: of its sampling;
+    null: the server's own. timeout: seconds that an answer may take. tries: of a request that fails in
+    passing.
+    """
+
+    model: str | None = None
+    batch: int = 8
+    temperature: float | None = None
+    timeout: float = 120.0
+    tries: int = 6
 
 
 @dataclass  # not frozen: it is the schema of the config node too, and omegaconf makes frozen nodes read-only
@@ -19,7 +37,7 @@ class SearchSettings:
     designs one by one; evaluate: these are scored "inherited", by a supernet whose weights are trained for
     `epochs` on paths drawn uniformly, or "trained", each anew for select_steps batches; budget: at most so
     many of them, and none after so many seconds (null: no bound). The best select_pool of them go through
-    successive halving.
+    successive halving. advisor: the language model that strategy=advisor asks.
 
     What a step computes. cost: "dense": all candidates of every slot, "sampled": one path drawn anew for each
     step, "partial": all candidates of the aggregate slots on the share `channels` of the channels, sym on the
@@ -57,6 +75,7 @@ class SearchSettings:
     evaluate: str = "inherited"
     budget: int = 200
     seconds: float | None = None
+    advisor: AdvisorSettings = field(default_factory=AdvisorSettings)
     cost: str = "dense"
     channels: float = 0.25
     norm: str = "scale"

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from supernet.features.text.cache import VectorCache, default_folder, key_of
+from supernet.features.text.cache import VectorCache, default_folder
 from supernet.features.text.encode import SAVED, encode_texts
 from supernet.runtime import InputError
 
@@ -33,13 +33,14 @@ TEXTS = ["toys", "", "games", "toys", "books"]
 
 def test_every_text_is_encoded_once_and_found_the_next_time(tmp_path):
     encoder, seen = Lengths(), []
-    vectors, known = encode_texts(TEXTS, encoder, tmp_path, seen.append)
+    rows = encode_texts(TEXTS, encoder, tmp_path, seen.append)
+    vectors, known = rows.array(), rows.known
     assert encoder.asked == ["toys", "games", "books"]
     assert vectors.tolist() == [[4, 116], [0, 0], [5, 103], [4, 116], [5, 98]]
     assert known.tolist() == [True, False, True, True, True]
     assert sum(seen) == 3
     again = Lengths()
-    same, _ = encode_texts([*TEXTS, "films"], again, tmp_path)
+    same = encode_texts([*TEXTS, "films"], again, tmp_path).array()
     assert again.asked == ["films"]
     assert same[:5].tolist() == vectors.tolist()
 
@@ -59,7 +60,7 @@ def test_what_a_killed_run_had_encoded_is_kept(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         encode_texts(texts, Lengths(fail_after=2 * size), tmp_path)
     rest = Lengths()
-    vectors, _ = encode_texts(texts, rest, tmp_path)
+    vectors = encode_texts(texts, rest, tmp_path).array()
     assert rest.asked == texts[2 * size :]
     assert vectors[:, 0].tolist() == [len(text) for text in texts]
     assert not list(tmp_path.glob("text/*/.*")), "a temporary file was left behind"
@@ -69,20 +70,28 @@ def test_two_processes_may_add_side_by_side(tmp_path):
     one, two = (VectorCache(tmp_path, {"a": 1}) for _ in range(2))
     one.add(["x"], np.ones((1, 3), np.float32))
     two.add(["y"], np.zeros((1, 3), np.float32))
-    assert set(VectorCache(tmp_path, {"a": 1}).known) == {key_of("x"), key_of("y")}
+    both = VectorCache(tmp_path, {"a": 1})
+    found = both.find(["y", "z", "x"])
+    assert found[1] == -1
+    assert both.take(found[[0, 2]]).tolist() == [[0, 0, 0], [1, 1, 1]]
+    two.add(["x"], np.full((1, 3), 5, np.float32))
+    assert VectorCache(tmp_path, {"a": 1}).find(["x"])[0] >= 0, "twice is no harm"
 
 
 def test_a_damaged_part_is_named(tmp_path):
     cache = VectorCache(tmp_path, {"a": 1})
-    (cache.folder / "broken.npz").write_bytes(b"PK nothing")
-    with pytest.raises(InputError, match=r"broken\.npz: not a part of the vector cache"):
+    (cache.folder / "broken.npy").write_bytes(b"PK nothing")
+    with pytest.raises(InputError, match=r"broken\.npy: not a part of the vector cache"):
+        VectorCache(tmp_path, {"a": 1})
+    np.save(cache.folder / "broken.npy", np.ones(3))
+    with pytest.raises(InputError, match=r"broken\.npy: not a part of the vector cache: it has float64"):
         VectorCache(tmp_path, {"a": 1})
 
 
 def test_no_text_at_all_is_a_column_of_zeros(tmp_path):
-    vectors, known = encode_texts(["", ""], Lengths(), tmp_path)
-    assert vectors.tolist() == [[0.0], [0.0]]
-    assert not known.any()
+    rows = encode_texts(["", ""], Lengths(), tmp_path)
+    assert rows.array().tolist() == [[0.0], [0.0]]
+    assert not rows.known.any()
 
 
 def test_the_cache_lies_where_it_is_told_to(monkeypatch, tmp_path):

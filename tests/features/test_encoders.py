@@ -15,6 +15,8 @@ from supernet.features.text.encoders import ENCODERS, Endpoint, MiniLM, TfIdf, T
 from supernet.features.text.encoders.transformer import pool
 from supernet.runtime import InputError
 
+from ..language import tiny_bert
+
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "toy", "story", "the", "god", "##father", "a"]
 
 needs_transformers = pytest.mark.skipif(
@@ -24,21 +26,7 @@ needs_transformers = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with an untrained BERT of two layers, 12 columns, and its tokenizer."""
-    transformers = pytest.importorskip("transformers")
-    where = tmp_path_factory.mktemp("model")
-    (where / "vocab.txt").write_text("\n".join(WORDS) + "\n")
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=12,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=16,
-    )
-    transformers.BertModel(config).save_pretrained(where)
-    transformers.BertTokenizer(str(where / "vocab.txt")).save_pretrained(where)
-    return str(where)
+    return tiny_bert(tmp_path_factory.mktemp("model"), WORDS)
 
 
 @needs_transformers

@@ -6,8 +6,18 @@ import pytest
 import torch
 
 from supernet.data.dataset import Pairs
+from supernet.features.text import probe, rows
+from supernet.features.text.mapped import mapped
 from supernet.features.text.probe import linear_probe
+from supernet.features.text.rows import rows_of
 from supernet.features.text.scaling import SCALINGS
+
+
+@pytest.fixture
+def scaled(tmp_path, monkeypatch):
+    """As the runs have them: in blocks, 64 rows each here, from a mapped file."""
+    monkeypatch.setattr(rows, "BLOCK", 64)
+    return lambda name, v, known: mapped(rows_of(v, known), name, tmp_path)
 
 
 def vectors(n=200, d=6):
@@ -18,27 +28,27 @@ def vectors(n=200, d=6):
 
 
 @pytest.mark.parametrize("name", list(SCALINGS))
-def test_unknown_rows_stay_zero(name):
+def test_unknown_rows_stay_zero(name, scaled):
     v, known = vectors()
-    out = SCALINGS[name](v, known)
+    out = scaled(name, v, known)
     assert out.dtype == np.float32
     assert not out[~known].any()
     assert np.isfinite(out).all()
-    assert SCALINGS[name](v, np.zeros_like(known)).shape[0] == len(v)
+    assert scaled(name, v, np.zeros_like(known)).shape[0] == len(v)
 
 
-def test_standardised_columns_have_mean_0_and_variance_1():
+def test_standardised_columns_have_mean_0_and_variance_1(scaled):
     v, known = vectors()
     v[:, 2] = np.where(known, 7.0, 0.0)
-    out = SCALINGS["standardise"](v, known)[known]
+    out = scaled("standardise", v, known)[known]
     np.testing.assert_allclose(out.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(out.std(axis=0), [1, 1, 0, 1, 1, 1], atol=1e-4)
 
 
-def test_whitened_columns_are_uncorrelated_and_noise_is_left_out():
+def test_whitened_columns_are_uncorrelated_and_noise_is_left_out(scaled):
     v, known = vectors()
     v = np.concatenate([v, v[:, :1] * 2], axis=1)  # a direction without spread
-    out = SCALINGS["whiten"](v, known)[known]
+    out = scaled("whiten", v, known)[known]
     assert out.shape[1] == 6
     np.testing.assert_allclose(np.cov(out.T, bias=True), np.eye(6), atol=1e-3)
 
@@ -75,3 +85,11 @@ def test_too_few_items_with_text_say_nothing():
     found = linear_probe(train, n_users, kind, known)
     assert (found.auc, found.items) == (0.5, 4)
     assert "carries no preference" in found.sentence
+
+
+def test_many_items_are_judged_by_some_of_them(monkeypatch):
+    train, kind, n_users = planted()
+    monkeypatch.setattr(probe, "LIMIT", 60)
+    found = linear_probe(train, n_users, kind, np.ones(len(kind), bool))
+    assert found.items == 60
+    assert found.auc > 0.75

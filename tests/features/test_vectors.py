@@ -13,18 +13,25 @@ IDS = np.array(["2", "0", "7"], dtype=object)
 
 def test_a_matrix_has_the_vector_of_item_k_in_row_k(tmp_path):
     np.save(tmp_path / "v.npy", np.arange(8).reshape(4, 2))
-    vectors, known, notes = read_vectors(tmp_path / "v.npy", IDS)
-    assert vectors.tolist() == [[4, 5], [0, 1], [0, 0]]
-    assert known.tolist() == [True, True, False]
+    rows, notes = read_vectors(tmp_path / "v.npy", IDS)
+    assert rows.array().tolist() == [[4, 5], [0, 1], [0, 0]]
+    assert rows.array().dtype == np.float32
+    assert rows.known.tolist() == [True, True, False]
     assert notes == ("v.npy: 1 of 3 items have no vector there",)
 
 
 def test_a_table_names_its_items(tmp_path):
     table = pa.table({"id": ["7", "2"], "image": [[1.0, 2.0], [3.0, 4.0]]})
     pq.write_table(table, tmp_path / "v.parquet")
-    vectors, known, _ = read_vectors(tmp_path / "v.parquet", IDS, item="id", vector="image")
-    assert vectors.tolist() == [[3, 4], [0, 0], [1, 2]]
-    assert known.tolist() == [True, False, True]
+    rows, _ = read_vectors(tmp_path / "v.parquet", IDS, item="id", vector="image")
+    assert rows.array().tolist() == [[3, 4], [0, 0], [1, 2]]
+    assert rows.known.tolist() == [True, False, True]
+
+
+def test_names_that_are_no_row_numbers_are_not_taken_for_some(tmp_path):
+    np.save(tmp_path / "v.npy", np.arange(8.0).reshape(4, 2))
+    rows, _ = read_vectors(tmp_path / "v.npy", np.array(["03", "3", "-1", "4", "x", "²"], dtype=object))
+    assert rows.known.tolist() == [False, True, False, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -35,6 +42,10 @@ def test_a_table_names_its_items(tmp_path):
         (np.array([[1.0, np.nan]]), "vector of item '0' has a number that is not finite"),
         ({"item": ["9"], "vector": [[1.0]]}, "none of its 1 items is in the data; its first is '9'"),
         ({"item": ["2", "0"], "vector": [[1.0], [1.0, 2.0]]}, r"vectors of one length, found \[1, 2\]"),
+        ({"item": ["2", "0"], "vector": [[1.0], None]}, r"vectors of one length, found \[0, 1\]"),
+        ({"item": ["2"], "vector": [[1.0, None]]}, "vector of item '2' has a number that is not finite"),
+        ({"item": ["2"], "vector": [1.0]}, "column 'vector' must hold lists of numbers, found double"),
+        ({"item": ["2"], "vector": [["a"]]}, "column 'vector' must hold lists of numbers, found list"),
         ({"item": ["2"], "words": ["x"]}, "cannot read the columns 'item' and 'vector'"),
         (b"nothing", "not a .npy file"),
     ],

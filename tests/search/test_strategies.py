@@ -1,19 +1,21 @@
 """Strategies on a table of scores that is known: what they ask for, what they learn, and that they repeat."""
 
+import sys
 from itertools import islice
 
 import pytest
 import torch
 
 from supernet.config import load_space
-from supernet.pipeline.judging import identity_of
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 from supernet.search.explore import Budget, Evaluation, History, explore, ordered
 from supernet.search.strategies import STRATEGIES
 from supernet.search.strategies.evolution import POPULATION
+from supernet.space import identity_of
 
 SPACE = space_of(load_space("small"))
+CHAT = None
 TARGET = SPACE.sample(torch.Generator().manual_seed(99))
 
 
@@ -22,7 +24,17 @@ def agreement(choices):
     return sum(choices[slot] == TARGET[slot] for slot in SPACE.choices()) / len(SPACE.choices())
 
 
+@pytest.fixture(autouse=True)
+def endpoint(request):
+    """Where an adviser is asked, one that answers by a rule."""
+    if "name" in request.fixturenames and request.getfixturevalue("name") == "advisor":
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        monkeypatch.setattr(sys.modules[__name__], "CHAT", request.getfixturevalue("chat"))
+
+
 def made(name, seed=0):
+    if name == "advisor":
+        CHAT.restart(seed)
     return STRATEGIES[name](SPACE, torch.Generator().manual_seed(seed))
 
 

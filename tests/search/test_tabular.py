@@ -5,10 +5,10 @@ import json
 import pytest
 
 from supernet.config import load_space
-from supernet.pipeline.judging import identity_of
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 from supernet.search.tabular import FILE, SPACE, Table, Training, load_tables, save_tables
+from supernet.space import identity_of
 
 
 def training(name, temperature, seed, valid, test, seconds=1.0, data="toy"):

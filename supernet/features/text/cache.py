@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from supernet.features.text.rows import Places, Vectors
 from supernet.runtime import InputError, atomic_path, write_json
-
-Vectors = NDArray[np.float32]
 
 
 def default_folder() -> Path:
@@ -32,7 +31,8 @@ def key_of(text: str) -> str:
 
 
 class VectorCache:
-    """The vectors of one encoder: parts of a few thousand texts each, written once and never changed.
+    """The vectors of one encoder: parts of a few thousand texts each, written once and never changed, and
+    read where they are asked for; only keys are in memory.
 
     Several processes may add to it; what a killed one had written is there. identity: all that a vector
     depends on beside the text, as JSON; another identity is another cache.
@@ -44,28 +44,52 @@ class VectorCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "encoder.json").is_file():
             write_json(self.folder / "encoder.json", dict(identity))
-        self.known = self._read()
+        self.parts: list[Path] = []
+        self.keys: list[NDArray[np.bytes_]] = []
+        self.width = 1
+        for path in sorted(self.folder.glob("*.npy")):
+            self._append(path, _part(path))
 
-    def find(self, texts: Sequence[str]) -> dict[int, Vectors]:
-        """Place → vector of those texts that are known."""
-        keys = [key_of(text) for text in texts]
-        return {place: self.known[key] for place, key in enumerate(keys) if key in self.known}
+    def find(self, texts: Sequence[str]) -> Places:
+        """Where the texts stand, for `take`; −1 for those that are not known. Shapes: (n,)."""
+        wanted = np.array([key_of(text) for text in texts], "S32")
+        keys = np.concatenate([np.empty(0, "S32"), *self.keys])
+        order = np.argsort(keys, kind="stable")
+        if not len(keys):
+            return np.full(len(wanted), -1)
+        at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
+        return np.where(keys[at] == wanted, at, -1)
+
+    def take(self, places: Places) -> Vectors:
+        """Vectors (n, width) of places that `find` gave; each part is open only as long as it is read."""
+        starts = np.cumsum([0, *map(len, self.keys)])
+        number = np.searchsorted(starts, places, side="right") - 1
+        found = np.empty((len(places), self.width), np.float32)
+        for k in np.unique(number):
+            mine = number == k
+            found[mine] = _part(self.parts[k])["vector"][places[mine] - starts[k]]
+        return found
 
     def add(self, texts: Sequence[str], vectors: Vectors) -> None:
         """Write vectors down, in one file, atomically."""
-        keys = np.array([key_of(text) for text in texts])
-        with atomic_path(self.folder / f"{uuid.uuid4().hex}.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, keys=keys, vectors=vectors.astype(np.float32))
-        self.known |= dict(zip(keys.tolist(), vectors.astype(np.float32), strict=True))
+        part = np.empty(len(texts), [("key", "S32"), ("vector", "<f4", vectors.shape[1:])])
+        part["key"], part["vector"] = [key_of(text) for text in texts], vectors
+        path = self.folder / f"{uuid.uuid4().hex}.npy"
+        with atomic_path(path) as temporary:
+            np.save(temporary, part)
+        self._append(path, part)
 
-    def _read(self) -> dict[str, Vectors]:
-        known: dict[str, Vectors] = {}
-        for path in sorted(self.folder.glob("*.npz")):
-            try:
-                with np.load(path, allow_pickle=False) as part:
-                    known |= dict(zip(part["keys"].tolist(), part["vectors"], strict=True))
-            except (OSError, ValueError, KeyError) as error:
-                raise InputError(
-                    f"{path}: not a part of the vector cache: {error}; remove this file"
-                ) from None
-        return known
+    def _append(self, path: Path, part: NDArray[Any]) -> None:
+        self.parts.append(path)
+        self.keys.append(np.array(part["key"]))
+        self.width = part["vector"].shape[1]
+
+
+def _part(path: Path) -> NDArray[Any]:
+    try:
+        part: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        if part.dtype.names != ("key", "vector"):
+            raise ValueError(f"it has {part.dtype}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a part of the vector cache: {error}; remove this file") from None
+    return part

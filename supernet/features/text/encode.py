@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from supernet.features.text.cache import VectorCache
-from supernet.features.text.encoders.base import Encoder, Vectors
+from supernet.features.text.encoders.base import Encoder
+from supernet.features.text.rows import Rows, rows_of
 
 SAVED = 16
 """Batches between two writings of the cache: what a killed run loses at most."""
@@ -20,39 +21,30 @@ def encode_texts(
     encoder: Encoder,
     folder: Path,
     advance: Callable[[int], None] = lambda done: None,
-) -> tuple[Vectors, NDArray[np.bool_]]:
-    """Vectors (N, d) of the texts, zeros where a text is empty, and which are not (N,).
+) -> Rows:
+    """Vectors (N, d) of the texts; those of empty ones are not known.
 
     Equal texts are encoded once. advance: told how many more are done, those of the cache at once.
     """
-    known = np.array([bool(text) for text in texts])
     unique = list(dict.fromkeys(text for text in texts if text))
     if not unique:
-        return np.zeros((len(texts), 1), np.float32), known
+        return rows_of(np.zeros((len(texts), 1), np.float32), np.zeros(len(texts), np.bool_))
     if encoder.whole:
-        found = encoder.encode(unique)
+        found = rows_of(encoder.encode(unique))
         advance(len(unique))
     else:
         found = _looked_up(unique, encoder, folder, advance)
-    place = {text: k for k, text in enumerate(unique)}
-    vectors = np.zeros((len(texts), found.shape[1]), np.float32)
-    vectors[known] = found[[place[text] for text in texts if text]]
-    return vectors, known
+    number = dict(zip(unique, found.place.tolist(), strict=True))
+    return replace(found, place=np.array([number.get(text, -1) for text in texts]))
 
 
-def _looked_up(
-    unique: Sequence[str], encoder: Encoder, folder: Path, advance: Callable[[int], None]
-) -> Vectors:
+def _looked_up(unique: Sequence[str], encoder: Encoder, folder: Path, advance: Callable[[int], None]) -> Rows:
     cache = VectorCache(folder, encoder.identity)
-    found = cache.find(unique)
-    advance(len(found))
-    left = [k for k in range(len(unique)) if k not in found]
+    left = np.flatnonzero(cache.find(unique) < 0).tolist()
+    advance(len(unique) - len(left))
     size = encoder.batch * SAVED
     for start in range(0, len(left), size):
-        places = left[start : start + size]
-        texts = [unique[k] for k in places]
-        vectors = encoder.encode(texts)
-        cache.add(texts, vectors)
-        found |= dict(zip(places, vectors, strict=True))
-        advance(len(places))
-    return np.stack([found[k] for k in range(len(unique))])
+        texts = [unique[k] for k in left[start : start + size]]
+        cache.add(texts, encoder.encode(texts))
+        advance(len(texts))
+    return Rows(cache.find(unique), cache.width, cache.take)

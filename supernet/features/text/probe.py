@@ -9,14 +9,16 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from supernet.data.dataset import Pairs
-from supernet.features.text.encoders.base import Vectors
-from supernet.features.text.scaling import Known
+from supernet.features.text.rows import Known, Vectors
 
 RANK = 64
 FOLDS = 5
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 MUCH, LITTLE = 0.6, 0.53
 """AUC above which the text is said to carry preference, or a little."""
+
+LIMIT = 20_000
+"""Items that the probe looks at, drawn at random where there are more."""
 
 NEGATIVES = 10
 """Of each pair, for the AUC."""
@@ -60,24 +62,25 @@ def linear_probe(train: Pairs, n_users: int, vectors: Vectors, known: Known, see
     scaled = sparse.diags_array(owners**-0.5) @ seen @ sparse.diags_array(degree**-0.5)
     generator = np.random.default_rng(seed)
     both = np.flatnonzero(known & (seen.sum(axis=0) > 0))
-    both = both[generator.permutation(len(both))]
+    both = both[generator.permutation(len(both))][:LIMIT]
     rank = min(RANK, min(scaled.shape) - 1, max(1, len(both) - 1))
     if len(both) < 2 * FOLDS or rank < 1:
         return Probe(0.5, 0.0, 0.0, len(both))
-    test, fitted = both[: len(both) // FOLDS], both[len(both) // FOLDS :]
+    order = np.arange(len(both))  # from here on, items are those of `both`
+    test, fitted = order[: len(both) // FOLDS], order[len(both) // FOLDS :]
     check, rest = fitted[: len(fitted) // FOLDS], fitted[len(fitted) // FOLDS :]
     # users' vectors without the items that are asked for
     kept = np.ones(n_items, np.float32)
-    kept[test] = 0.0
+    kept[both[test]] = 0.0
     known_part = (scaled @ sparse.diags_array(kept)).tocsr()
     left, values, _ = svds(known_part.astype(np.float64), k=rank, random_state=0)
-    target = scaled.T @ left  # items in the space of the users' vectors
-    x = np.asarray(vectors, np.float64)
+    target = scaled[:, both].T @ left  # items in the space of the users' vectors
+    x = vectors[both].astype(np.float64)
     penalties = [(_explained(target[check], _fitted(x, target, rest, p, check)), p) for p in PENALTIES]
     penalty = max(penalties)[1]
     found = _fitted(x, target, fitted, penalty, test)
     explained = _explained(target[test], found)
-    auc = _auc(seen, left * values, found, test, generator)
+    auc = _auc(seen, left * values, found, both[test], generator)
     return Probe(auc, explained, penalty, len(both))
 
 

