@@ -6,8 +6,8 @@ The model is all-MiniLM-L6-v2, from its package; the texts are ml-100k's, or col
 model's own speed is its forward pass alone on token ids that are ready, in batches as large as ours, texts of
 like length side by side. A second run must find all vectors without a model. The table has a million rows of
 384 columns, in a file of its own; it is read, scaled, mapped and projected in a process of its own, as a view
-is; told is the highest resident size of that process beyond that of its imports, and the whole, with the
-pages of the mapped file that were looked at.
+is; told is the highest resident size of that process beyond that of its imports, and the whole of it, with
+the pages of the mapped file that were looked at.
 """
 
 from __future__ import annotations

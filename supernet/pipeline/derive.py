@@ -17,7 +17,7 @@ from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
 from supernet.pipeline.contenders import DERIVED, NETWORK, RULED, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.files import Findings, write_results
-from supernet.pipeline.finetuning import finetune_texts
+from supernet.pipeline.finetuning import finetune_texts, with_tuned_texts
 from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
 from supernet.pipeline.kept import Kept
@@ -62,9 +62,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     beside = load_beside(run, sealed, run.space.relations, log, probe=False)
     rules = bound_rules(config, sealed, log)
     start = fitted(start, beside.views, log)
-    tuning_seconds = 0.0
-    if config.finetune.text != "none":
-        beside, tuning_seconds = finetune_texts(beside, run, config, sealed, log)
+    beside, text_seconds = finetune_texts(beside, run, config, sealed, log)
     bench = Bench(sealed, run, config, device, beside, rules, start)
     journal = folder / "tuning.journal"
     contenders = choose(bench, genotype, taken, journal, log)
@@ -77,10 +75,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     kept = Kept(folder, same)
     if taken is None and config.protocol == "strict" and config.fuse:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
-    if config.finetune.text != "none":
-        seconds = contenders[0].fusion_seconds + tuning_seconds
-        note = f"{contenders[0].note}; texts fine-tuned by {config.finetune.text}"
-        contenders[0] = replace(contenders[0], fusion_seconds=seconds, note=note)
+    contenders[0] = with_tuned_texts(contenders[0], config, text_seconds)
     config = beside_its_closed_form(config, contenders[0])
     bench = replace(bench, derive=config)
     contenders += ablations(contenders[0], space_of(run.space)) if config.ablate else []

@@ -7,7 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from supernet.features.text.encoders import ENCODERS, Transformer
 from supernet.features.text.lora import Lora, fine_tuned, ridge
 from supernet.features.text.mapped import mapped
 from supernet.features.text.rows import Rows, Vectors
+from supernet.pipeline.contenders import Contender
 from supernet.pipeline.stages import LEARNT, ranker
 from supernet.pipeline.texts import cache_folder, texts_of
 from supernet.runtime import InputError, atomic_path, write_json
@@ -58,6 +59,8 @@ def finetune_texts(
     data: without its test part. What a killed run had tuned stands in its folder.
     Errors: InputError where no view is by a language model of this machine; as `fine_tuned`.
     """
+    if config.finetune.text == "none":
+        return beside, 0.0
     specs = {name: dict(spec) for name, spec in run.text.views.items() if spec.get("encoder") in TUNABLE}
     if not specs:
         given = ", ".join(run.text.views) or "none"
@@ -78,6 +81,14 @@ def finetune_texts(
         views[name] = View(torch.from_numpy(scaled), views[name].known, views[name].projector)
         total += seconds
     return beside._replace(views=views), total
+
+
+def with_tuned_texts(contender: Contender, config: DeriveConfig, seconds: float) -> Contender:
+    """The contender with a note that its texts were fine-tuned, and the seconds of it."""
+    if config.finetune.text == "none":
+        return contender
+    note = f"{contender.note}; texts fine-tuned by {config.finetune.text}"
+    return replace(contender, note=note, fusion_seconds=contender.fusion_seconds + seconds)
 
 
 def collaborative(pairs: Pairs, n_users: int, n_items: int, rank: int = RANK) -> tuple[Vectors, Vectors]:
