@@ -48,7 +48,8 @@ def new_nodes(
         if link.name == INTERACTIONS:
             target, source = pairs if side == USER else (pairs.items, pairs.users)
         elif link.name in edges:
-            target, source, types = (edges[link.name][k] for k in (0, 1, 3))
+            own = edges[link.name]
+            target, source, types = own.target, own.source, own.types
         relation = link.relation.further(
             target.to(device), source.to(device), count, None if types is None else types.to(device)
         )

@@ -20,17 +20,17 @@ def vectors(n=200, d=6):
 @pytest.mark.parametrize("name", list(SCALINGS))
 def test_unknown_rows_stay_zero(name):
     v, known = vectors()
-    out = SCALINGS[name](v, known)
+    out = SCALINGS[name](v, known, known)
     assert out.dtype == np.float32
     assert not out[~known].any()
     assert np.isfinite(out).all()
-    assert SCALINGS[name](v, np.zeros_like(known)).shape[0] == len(v)
+    assert SCALINGS[name](v, np.zeros_like(known), np.zeros_like(known)).shape[0] == len(v)
 
 
 def test_standardised_columns_have_mean_0_and_variance_1():
     v, known = vectors()
     v[:, 2] = np.where(known, 7.0, 0.0)
-    out = SCALINGS["standardise"](v, known)[known]
+    out = SCALINGS["standardise"](v, known, known)[known]
     np.testing.assert_allclose(out.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(out.std(axis=0), [1, 1, 0, 1, 1, 1], atol=1e-4)
 
@@ -38,7 +38,7 @@ def test_standardised_columns_have_mean_0_and_variance_1():
 def test_whitened_columns_are_uncorrelated_and_noise_is_left_out():
     v, known = vectors()
     v = np.concatenate([v, v[:, :1] * 2], axis=1)  # a direction without spread
-    out = SCALINGS["whiten"](v, known)[known]
+    out = SCALINGS["whiten"](v, known, known)[known]
     assert out.shape[1] == 6
     np.testing.assert_allclose(np.cov(out.T, bias=True), np.eye(6), atol=1e-3)
 
