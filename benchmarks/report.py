@@ -24,6 +24,8 @@ from benchmarks.quality_tables import (
     reproduction_tables,
     source_tables,
 )
+from benchmarks.cold_tables import cold_tables
+from benchmarks.quality_tables import closed_form_tables, quality_tables, reproduction_tables
 from benchmarks.search_tables import search_tables
 
 RUNS = (
@@ -113,6 +115,7 @@ def tables(rows: list[dict]) -> str:
     parts += reproduction_tables(results / "reproduction.jsonl")
     parts += source_tables(results / "sources.jsonl")
     parts += search_tables(results / "search_quality.jsonl")
+    parts += cold_tables(results / "cold.jsonl")
     return "\n".join(parts) + "\n"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ops.registry import topic_of
 from supernet.config.loss_checks import known
 from supernet.config.schemas import TrainConfig
-from supernet.data.cold_splits import NONE, SIDES
+from supernet.data.cold_splits import ITEMS, NONE, SIDES
+from supernet.data.graph import TEXT_KNN
 from supernet.runtime import InputError
 
 
@@ -20,4 +22,11 @@ def check_cold(config: TrainConfig) -> None:
         raise InputError(
             "eval.cold=true validates on new items or users, and split.cold=none holds none out; set "
             "split.cold=items or users, or eval.cold=false"
+        )
+    names = [*config.space.features, *(n for slot in config.space.slots.values() for n in slot)]
+    reads = any(topic_of(name) for name in names if name) or TEXT_KNN in config.space.relations
+    if config.eval.cold and split.cold == ITEMS and not reads:
+        raise InputError(
+            "eval.cold=true validates on new items, and no design of the space reads texts, so none tells "
+            "them apart; set eval.cold=false, or let space.features read a view, such as sum:minilm"
         )

@@ -45,7 +45,8 @@ def draw_cold(
     one, and the rest is to be found (the strong generalisation of Liang et al., arXiv 1802.05814).
     Errors: InputError for a share that is not between 0 and 1.
     """
-    checked_shares(cold_share=share, cold_history=history)
+    for name, value in (("cold_share", share), ("cold_history", history)):
+        checked_shares(**{name: value})
     codes = interactions.items if cold == ITEMS else interactions.users
     order = _shuffled(codes, rng)
     size = max(1, round(share * len(order) / len(FOLDS)))

@@ -20,7 +20,10 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.fusion import fused
 from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
+from supernet.model.layer import Weights
+from supernet.model.recommender import Vectors
 from supernet.pipeline.closed_forms import choose_settings
+from supernet.pipeline.cold import cold_lists
 from supernet.pipeline.contenders import Contender, Fusion, Trained
 from supernet.pipeline.stages import (
     KNOWN,
@@ -90,6 +93,7 @@ class Bench:
             with torch.no_grad():
                 vectors = model(self.graph(contender.space, parts))
             score, alone = score_of(model, vectors, contender.recipe.item_norm), None
+            cold = self.cold_lists(model, contender, parts, vectors)
             if contender.fusion is not None:
                 alone = self.lists(score)
                 score = self.fused(score, contender.fusion, parts)
@@ -97,7 +101,18 @@ class Bench:
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - start, failure=str(error))
-        return Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone)
+        return Trained(lists, epochs, valid, time.perf_counter() - start, model, alone=alone, cold=cold)
+
+    def cold_lists(
+        self, model: Recommender, contender: Contender, parts: tuple[str, ...], vectors: Vectors
+    ) -> dict[str, Tensor] | None:
+        """The best items of new users, or of the known ones among new items; of the network alone."""
+
+        def score(whole: Vectors, weights: Weights | None) -> Score:
+            return score_of(model, whole, contender.recipe.item_norm, weights)
+
+        graph, memory = self.graph(contender.space, parts), self.run.eval.memory_mib << 20
+        return cold_lists(model, graph, self.data, vectors, score, self.depth, memory)
 
     def lists(self, score: Score) -> Tensor:
         """The best items of every user, known ones left out, (N_users, depth) int64."""

@@ -44,11 +44,18 @@ def with_new(
     model: Recommender, graph: Graph, fold: str, vectors: Vectors, weights: Weights | None = None
 ) -> Vectors:
     """The vectors that a fold is ranked by: of the new users and all items, or of all users and the known
-    items with the new ones after them."""
+    items with the new ones after them.
+
+    New items are brought, all by one factor, to the mean length of the known ones: what a read-out makes of
+    layers that no message reaches is shorter than what it makes of others, and training on cosines leaves
+    lengths free. The order of new items among themselves stays.
+    """
     new = graph.folds[fold]
     folded = fold_in(model, graph, new, weights)
     if new.side == USER:
         return Vectors(folded, vectors.item)
+    if "mlp" not in model.score.candidates:  # it reads whole vectors, and is trained on their lengths
+        folded = folded * (vectors.item.norm(dim=1).mean() / folded.norm(dim=1).mean().clamp(min=1e-12))
     return Vectors(vectors.user, torch.cat([vectors.item, folded]))
 
 

@@ -76,3 +76,4 @@ class Trained:
     tuning_seconds: float = 0.0
     note: str = ""
     alone: Tensor | None = None
+    cold: dict[str, Tensor] | None = None

@@ -15,6 +15,8 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.ablation import ablations
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
+from supernet.pipeline.cold_baselines import baseline_lists
+from supernet.pipeline.cold_results import open_cold
 from supernet.pipeline.contenders import DERIVED, NETWORK, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.folder import GENOTYPE, require_run
@@ -23,7 +25,7 @@ from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
-from supernet.pipeline.stages import load_data, space_of
+from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
 from supernet.pipeline.verdict import judge, warn
@@ -61,16 +63,19 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     kept = Kept(
         folder, [origin(run), run.model, run.eval, run.graph, config.protocol, config.refit, config.top]
     )
-    if taken is None and config.protocol == "strict" and config.fuse:
+    if taken is None and config.protocol == "strict" and config.fuse and not run.eval.cold:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
     config = beside_its_closed_form(config, contenders[0])
     bench = replace(bench, derive=config)
     contenders += ablations(contenders[0], space_of(run.space)) if config.ablate else []
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
+    parts = KNOWN if config.refit else LEARNT
+    others = {} if data.cold is None else baseline_lists(run, sealed, beside, parts, bench.depth)
     yardstick = Yardstick.of(data, run.eval.ks)
     results = open_test(yardstick, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
+    cold = open_cold(data, contenders, outcomes, others, run.eval)
     tag = "test" if config.protocol == "strict" else f"test_{config.protocol}"
     with Board(folder / "tensorboard") as board:
         board.text("protocol", PROTOCOLS[config.protocol])
@@ -79,7 +84,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
     genotype.refined(contenders[0].choices).save(folder / "derived.json")
     derived = outcomes[DERIVED][0]
-    write_results(folder, Findings(data, run, config, genotype, results, verdict, yardstick, derived))
+    found = Findings(data, run, config, genotype, results, verdict, yardstick, derived, cold)
+    write_results(folder, found)
     warn(verdict, log)
     kept.drop()
     return folder

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset
+from supernet.pipeline.cold_results import ColdFindings
 from supernet.pipeline.contenders import Trained
 from supernet.pipeline.protocol import PROTOCOLS, setting
 from supernet.pipeline.recipes import VERSION, origin
@@ -28,7 +29,8 @@ from supernet.space import Genotype
 @dataclass(frozen=True)
 class Findings:
     """What the files tell: the data and configs, the design searched, the results of all models and the
-    verdict on them, what they were measured with, and the derived model's first training."""
+    verdict on them, what they were measured with, the derived model's first training, and what the new nodes
+    say, where there are some."""
 
     data: Dataset
     run: TrainConfig
@@ -38,6 +40,7 @@ class Findings:
     verdict: Verdict
     yardstick: Yardstick
     derived: Trained
+    cold: ColdFindings | None = None
 
 
 def write_results(folder: Path, found: Findings) -> None:
@@ -52,9 +55,12 @@ def write_results(folder: Path, found: Findings) -> None:
     table = markdown(rows, footnotes=[verdict.sentence, *_warnings(verdict), *sources, flag, seen])
     head = f"# {data.name} ({config.protocol} protocol)\n\n**{flag}**\n"
     more = beyond_tables(results, found.yardstick, run.eval.metric)
+    more += "" if found.cold is None else f"\n{found.cold.markdown()}"
     write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
     title = f"{data.name}: test, {config.protocol} protocol"
     terminal(rows, footnotes=[verdict.sentence, *sources, flag, seen], title=title)
+    if found.cold is not None:
+        found.cold.print()
     _print_example(data, found.derived)
 
 
@@ -76,6 +82,7 @@ def _report(found: Findings) -> dict[str, Any]:
         "seeds": list(config.seeds),
         "models": {result.name: result.report() for result in found.results},
         "cohorts": found.yardstick.report(),
+        "cold": None if found.cold is None else found.cold.report(),
         "comparisons": {
             name: asdict(comparison) | {"seeds": asdict(verdict.seeds[name])}
             for name, comparison in verdict.comparisons.items()

@@ -41,6 +41,11 @@ def check_run(run: TrainConfig, protocol: str) -> None:
             f"protocol=paper needs the published split, and this run cut its own (split={run.split.method}); "
             "search with split=given on files of parts, or use protocol=strict"
         )
+    if run.split.cold != "none":
+        raise InputError(
+            f"protocol=paper needs the published split as it is, and split.cold={run.split.cold} holds pairs "
+            "of it out; search with split.cold=none, or use protocol=strict"
+        )
     for key in ("min_user", "min_item", "min_rating"):
         value = getattr(run.data, key)
         if value:
