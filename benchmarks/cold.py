@@ -4,10 +4,11 @@
         [train.KEY=VALUE …] [derive.KEY=VALUE …]
 
 data: a folder of $SUPERNET_DATA with train.txt, test.txt and items.tsv. 10 % of the items (users) have no
-train pair: half of them are for choices, half for the test (conf/experiment/cold-items.yaml, cold-users.yaml).
-One search in FOLDER, where none has finished yet, and one derivation with a retraining a seed. The models are
-printed one a JSON line, the value is Recall@20 of the new items among the new ones (of the new users among all
-items); they are appended to benchmarks/results/cold.jsonl unless quick, the small form that tests run.
+train pair: half of them are for choices, half for the test (conf/experiment/cold-items.yaml and
+cold-users.yaml). One search in FOLDER, where none has finished yet, and one derivation with a retraining a
+seed. The models are printed one a JSON line, the value is Recall@20 of the new items among the new ones (of
+the new users among all items); they are appended to benchmarks/results/cold.jsonl unless quick, the small
+form that tests run.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.fusion import fused
 from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
+from supernet.model.fold_in import tells_apart
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
 from supernet.pipeline.closed_forms import choose_settings
@@ -64,9 +65,17 @@ class Bench:
     def train(
         self, space: SearchSpace, recipe: Recipe, seed: int, watch: Watch | None = None
     ) -> tuple[Recommender, Fit]:
-        """Train on train and alpha, stop by valid."""
-        graph = self.graph(space, LEARNT)
-        return train_model(self.run, self.data, space, recipe, seed, graph, self.device, watch, parts=LEARNT)
+        """Train on train and alpha, stop by valid; with eval.cold a model that cannot tell new nodes apart is
+        stopped by the known ones."""
+        graph, run = self.graph(space, LEARNT), self.run
+        if not self.ranks_valid(space):
+            run = replace(run, eval=replace(run.eval, cold=False))
+        return train_model(run, self.data, space, recipe, seed, graph, self.device, watch, parts=LEARNT)
+
+    def ranks_valid(self, space: SearchSpace) -> bool:
+        """Whether a model can rank what validation asks for, and so its score compares with others'."""
+        cold = self.data.cold
+        return cold is None or not self.run.eval.cold or tells_apart(space, cold.side)
 
     def refit(self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int) -> Recommender:
         """Train anew on train + alpha + valid for the chosen number of epochs."""

@@ -124,7 +124,5 @@ def test_a_fold_without_a_pair_to_find_is_named(make, data):
     """None of the items of the new users is known."""
     other = make([(f"u{u}", f"j{j}") for u, j in product(range(10), range(10))])
     drawn = draw_cold(data, "users", 0.2, 0.5, np.random.default_rng(0))
-    with pytest.raises(
-        InputError, match=r"no new user with a pair to be found is left for cold valid"
-    ):
+    with pytest.raises(InputError, match=r"no new user with a pair to be found is left for cold valid"):
         with_cold(split(other, "ratio", 0), data, drawn)
