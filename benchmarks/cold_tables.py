@@ -19,7 +19,8 @@ def cold_tables(path: Path) -> list[str]:
         "## Cold start",
         "",
         "From `benchmarks/results/cold.jsonl`, lines of `python benchmarks/cold.py data=NAME "
-        "side=items|users`. p is Holm's, of the paired Wilcoxon test of the derived model's NDCG@20 against the row.",
+        "side=items|users`. p is Holm's, of the paired Wilcoxon test of the derived model's NDCG@20 against "
+        "the row.",
     ]
     for (data, side), models in groups.items():
         parts += table(data, side, models)
