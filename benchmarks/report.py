@@ -18,14 +18,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
+from benchmarks.cold_tables import cold_tables
 from benchmarks.quality_tables import (
     closed_form_tables,
     quality_tables,
     reproduction_tables,
     source_tables,
 )
-from benchmarks.cold_tables import cold_tables
-from benchmarks.quality_tables import closed_form_tables, quality_tables, reproduction_tables
 from benchmarks.search_tables import search_tables
 
 RUNS = (
