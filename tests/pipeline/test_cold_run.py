@@ -77,6 +77,9 @@ def test_new_items_are_found_by_their_texts(shop, small, tmp_path):
     assert "all/recall@5" in models["derived"]["metrics"]
     assert found["cold"]["comparisons"]["pop"]["difference"] > 0
     assert "new items: test" in table
+    assert found["setting"].startswith(
+        "Split ratio, 40% of the items held out, choices by the held out, seed 0"
+    )
     assert "## New items" in (tmp_path / "run" / "results.md").read_text()
     listed = set(pq.read_table(tmp_path / "run" / "recommendations.parquet").column("item").to_pylist())
     assert len(listed) <= 60
