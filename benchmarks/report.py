@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
+from benchmarks.cold_tables import cold_tables
 from benchmarks.quality_tables import (
     closed_form_tables,
     quality_tables,
@@ -121,6 +122,7 @@ def tables(rows: list[dict]) -> str:
     parts += source_tables(results / "sources.jsonl")
     parts += search_tables(results / "search_quality.jsonl")
     parts += transfer_tables(results / "transfer.jsonl")
+    parts += cold_tables(results / "cold.jsonl")
     return "\n".join(parts) + "\n"
 
 

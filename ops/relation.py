@@ -42,7 +42,8 @@ class Relation:
     Shapes: ptr (N_dst + 1,), index (E,) source of each edge, row (E,) target of each edge; ptr_t (N_src +
     1,), index_t (E,) and perm (E,) describe the transpose: its edge e is edge perm[e] here; inverse (E,) is
     perm inverted. All int64. `backend` names the kernels: "torch" or "scatter" (see `ops.backend`). types
-    (E,) int64, in the order of the edges, tell edges of several kinds apart; None where all are of one.
+    (E,) int64, in the order of the edges, tell edges of several kinds apart; None where all are of one. base:
+    of a relation of `further` targets, the one that their sources are of.
     """
 
     ptr: Tensor
@@ -56,6 +57,7 @@ class Relation:
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
     part: Part | None = field(default=None, repr=False)
     types: Tensor | None = field(default=None, repr=False)
+    base: Relation | None = field(default=None, repr=False)
 
     @classmethod
     def from_edges(
@@ -181,6 +183,16 @@ class Relation:
         )  # fmt: skip
         return part
 
+    def further(self, target: Tensor, source: Tensor, n_target: int, types: Tensor | None = None) -> Relation:
+        """The relation of targets that are not in this one and receive from its sources, n_target × N_src,
+        by the edges (target[e] <- source[e]), both (E,).
+
+        Degrees of the sources, and filters of the whole relation, stay those of this one: nothing that it
+        says of its own targets changes. Errors: ValueError as `from_edges`.
+        """
+        found = Relation.from_edges(target, source, n_target, self.n_source, self.origin.backend.asked, types)
+        return replace(found, base=self.origin)
+
     def target_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Number of edges of each target, (N_dst,), in the whole relation."""
         if self.part is not None:
@@ -189,9 +201,12 @@ class Relation:
         return self.cached(("target_degree", dtype), lambda: self.ptr.diff().to(dtype))
 
     def source_degree(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Number of edges of each source, (N_src,), in the whole relation."""
+        """Number of edges of each source, (N_src,), in the whole relation; to `further` targets, in the base,
+        and at least 1: the base may have none of a source that one of them has."""
         if self.part is not None:
             return self.part.whole.source_degree(dtype)
+        if self.base is not None:
+            return self.base.source_degree(dtype).clamp(min=1.0)
         return self.cached(("source_degree", dtype), lambda: self.ptr_t.diff().to(dtype))
 
     def cached(self, key: Any, make: Callable[[], Tensor]) -> Tensor:  # noqa: ANN401
@@ -223,8 +238,9 @@ class Relation:
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
         if self.types is not None:
             moved["types"] = self.types.to(device, non_blocking=True)
+        base = None if self.base is None else self.base.to(device)
         return replace(
-            self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, part=None
+            self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, part=None, base=base
         )
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.cold_tables import cold_tables
+
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {"commit", "name", "value", "unit", "min", "max", "repeats", "processor", "threads", "torch", "python"}
 
@@ -99,6 +101,26 @@ def test_sources_tells_what_every_relation_is_worth(tmp_path):
         assert row["with" if row["taken"] else "without"] == rows["quality/social/derived"]["value"]
         assert 0 <= row["left_share"] <= 1
         assert row["min"] <= row["value"] <= row["max"]
+
+
+@pytest.mark.parametrize("side", ["items", "users"])
+def test_cold_start_tells_every_model_that_can_rank_and_has_a_table(side, folder, tmp_path, monkeypatch):
+    titles = [f"{item}\tthing of kind {'abcdef'[item % 6] * 3}" for item in range(120)]
+    (folder / "items.tsv").write_text("\n".join(["item\ttitle", *titles]) + "\n", encoding="utf-8")
+    monkeypatch.setenv("SUPERNET_DATA", str(folder.parent))
+    rows = run(
+        "cold.py", f"data={folder.name}", f"side={side}", "seeds=0,1", "--quick", f"run={tmp_path / 'q'}"
+    )
+    found = {row["name"].rsplit("/", 1)[1]: row for row in rows}
+    expected = {"derived", "pop", "text_knn"} | ({"random order"} if side == "items" else {"lightgcn"})
+    assert expected <= set(found)
+    for row in rows:
+        assert set(row) >= KEYS | {"command", "metrics", "note", "side"}, row
+        assert row["min"] <= row["value"] <= row["max"]
+    (tmp_path / "cold.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    table = cold_tables(tmp_path / "cold.jsonl")
+    assert f"### {folder.name}, new {side}" in table
+    assert any(f"**derived** | {found['derived']['value']:.4f}" in line for line in table)
 
 
 def test_a_reproduction_shows_its_curve_and_chooses_nothing_from_it(folder):

@@ -40,7 +40,7 @@ class Chebyshev(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """The aggregation."""
-        whole = relation.origin
+        whole = relation.origin.base or relation.origin
         weights = self.norm.edge_weights(whole, source.dtype)
 
         def shifted(x: Tensor) -> Tensor:

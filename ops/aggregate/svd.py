@@ -34,8 +34,11 @@ class LowRank(nn.Module):
 
     def forward(self, source: Tensor, target: Tensor, relation: Relation) -> Tensor:
         """The aggregation."""
-        part = relation.part
-        left, right = self._factors(relation.origin, source.dtype)
+        part, base = relation.part, relation.origin.base
+        left, right = self._factors(base or relation.origin, source.dtype)
+        if base is not None:  # the row of a target is r̃ V, whether it was decomposed or not
+            weights = self.norm.edge_weights(relation, source.dtype)
+            return spmm(relation, right, *weights) @ (right.t() @ source)
         rows = None if part is None else part.rows
         return (left if rows is None else left.index_select(0, rows)) @ (right.t() @ source)
 

@@ -7,6 +7,7 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from supernet.config.cold_checks import check_cold
 from supernet.config.init_checks import check_init
 from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
@@ -78,6 +79,7 @@ def validate(config: TrainConfig) -> None:
             f"data.reader={config.data.reader} needs keys of its own; choose it by data={config.data.reader}"
         )
     known("split.method", config.split.method, SPLITS)
+    check_cold(config)
     check_search(config)
     check_init(config)
     check_text(
@@ -92,7 +94,7 @@ def validate(config: TrainConfig) -> None:
                 _at_least(config, f"{group}.{name}", 0, strictly)
     _sizes(config)
     check_loss(config)
-    for name in ("dropout", "edge_dropout"):
+    for name in ("dropout", "edge_dropout", "item_dropout"):
         rate = getattr(config.training, name)
         if not 0 <= rate < 1:
             raise InputError(f"training.{name} must lie in [0, 1), found {rate}")

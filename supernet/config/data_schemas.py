@@ -90,6 +90,9 @@ class SplitConfig:
     """How interactions are cut into parts; the fields that a schema below adds are the split's arguments."""
 
     method: str = MISSING
+    cold: str = "none"  # items, users: some are held out of all parts, and evaluated as new ones
+    cold_share: float = 0.1  # of them, a half for choices and a half for the test
+    cold_history: float = 0.8  # of a new user's pairs, which are given
 
 
 @dataclass

@@ -75,6 +75,9 @@ class TrainingConfig:
     l2: float = 0.0
     dropout: float = 0.0
     edge_dropout: float = 0.0
+    item_dropout: float = (
+        0.0  # of items that are treated as new in a step, so that the text learns to stand in
+    )
     batch_size: int = 2048
     epochs: int = 25
     patience: int = 3
@@ -90,6 +93,7 @@ class EvalConfig:
     ks: list[int] = field(default_factory=lambda: [10, 20])
     users: int | None = None  # so many users, drawn at random, for validation; null: all. The test has all
     memory_mib: int = 256  # of the block of scores
+    cold: bool = False  # validation ranks for the new items or users of split.cold, not for the known ones
 
 
 @dataclass

@@ -3,7 +3,7 @@ numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +43,31 @@ class UserItems(NamedTuple):
         return self.ptr.diff()
 
 
+class Fold(NamedTuple):
+    """New nodes of one side, in their own numbers from 0 on: ids (N',), and of items text (N',) or None.
+    given: their pairs that may be looked at; wanted: those to be found. The other node of a pair is in the
+    numbers of the data."""
+
+    ids: np.ndarray
+    text: np.ndarray | None
+    given: Pairs
+    wanted: Pairs
+
+
+@dataclass(frozen=True)
+class Cold:
+    """Nodes of `side` ("user", "item") that are in none of the parts: folds "valid" and "test", disjoint."""
+
+    side: str
+    folds: Mapping[str, Fold]
+
+    def without(self, part: str) -> Cold:
+        """The same, with nothing to be found in one part; what is given of its nodes stays."""
+        nothing = Pairs(*torch.empty(2, 0, dtype=torch.int64))
+        blank = {name: f._replace(wanted=nothing) if name == part else f for name, f in self.folds.items()}
+        return replace(self, folds=blank)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Interactions in four disjoint parts, with the ids they came with.
@@ -50,7 +75,8 @@ class Dataset:
     user_ids (N_users,) and item_ids (N_items,) are arrays of str; titles (N_items,) is what a person calls an
     item (its id where the data has no text); text (N_items,) is all that is said of an item, or None. `notes`
     are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
-    item_table: the table that `supernet.data.attributes` reads, where the data has one.
+    item_table: the table that `supernet.data.attributes` reads, where the data has one. cold: new nodes
+    beside those of the parts, where the split held some out.
     """
 
     name: str
@@ -61,6 +87,7 @@ class Dataset:
     parts: dict[str, Pairs]
     notes: tuple[str, ...] = field(default=())
     item_table: ItemTable | None = None
+    cold: Cold | None = None
 
     @property
     def n_users(self) -> int:
@@ -74,7 +101,8 @@ class Dataset:
 
     def without(self, part: str) -> Dataset:
         """The same data with one part missing, so that nobody can look at it."""
-        return replace(self, parts={name: pairs for name, pairs in self.parts.items() if name != part})
+        left = {name: pairs for name, pairs in self.parts.items() if name != part}
+        return replace(self, parts=left, cold=None if self.cold is None else self.cold.without(part))
 
     def to(self, device: torch.device | str) -> Dataset:
         """The same data with its pairs on another device."""

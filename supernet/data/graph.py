@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from ops.relation import Relation
 from supernet.data.cooccurrence import item_neighbours
@@ -13,6 +15,9 @@ from supernet.data.dataset import Pairs
 from supernet.data.sampling import sent
 from supernet.data.side import Edges
 from supernet.data.views import Views, users_views
+
+if TYPE_CHECKING:
+    from supernet.data.new_nodes import NewNodes
 
 USER, ITEM, ENTITY = "user", "item", "entity"
 SIDES = (USER, ITEM)
@@ -57,11 +62,14 @@ class Link:
 @dataclass(frozen=True, eq=False)
 class Graph:
     """`nodes` counts the nodes of each kind; `links` are all directed relations; `views` are what is known of
-    the nodes of a kind beside their ids."""
+    the nodes of a kind beside their ids; `folds` are the new nodes of an evaluation by name, of which nothing
+    else here knows; `known` tells for a kind whose ids are read and whose are not, (N,) of 1 and 0 (all)."""
 
     nodes: dict[str, int]
     links: tuple[Link, ...]
     views: Mapping[str, Views] = field(default_factory=dict)
+    folds: Mapping[str, NewNodes] = field(default_factory=dict)
+    known: Mapping[str, Tensor] = field(default_factory=dict)
 
     def into(self, target: str) -> list[Link]:
         """The links whose messages arrive at nodes of kind `target`."""
@@ -86,6 +94,30 @@ class Graph:
                 part = relation.kept(sent(mask, relation.ptr.device), 1 / (1 - rate))
                 kept |= {relation: part, relation.T: part.T}
         return replace(self, links=tuple(replace(link, relation=kept[link.relation]) for link in self.links))
+
+    def as_new(self, share: float, generator: torch.Generator) -> Graph:
+        """The graph in which some items are as new ones are, drawn anew: with probability `share` an item's
+        id is not read, it sends nothing, and receives by the relations alone that new items have too.
+
+        Degrees stay those of the whole graph. Where share is 0 it is the graph itself.
+        Source: DropoutNet (Volkovs et al., NeurIPS 2017), here with the edges of what is dropped.
+        """
+        if share == 0.0:
+            return self
+        old = torch.rand(self.nodes[ITEM], generator=generator) >= share
+        mask = sent(old, self.links[0].relation.ptr.device)
+        kept: dict[Relation, Relation] = {}
+        for link in self.links:
+            if link.relation not in kept and ITEM in (link.source, link.target):
+                relation, edges = link.relation, torch.ones_like(link.relation.index, dtype=torch.bool)
+                if link.source == ITEM:
+                    edges &= mask[relation.index]
+                if link.target == ITEM and link.name not in SIDE:
+                    edges &= mask[relation.row]
+                part = relation.kept(edges)
+                kept |= {relation: part, relation.T: part.T}
+        links = tuple(replace(link, relation=kept.get(link.relation, link.relation)) for link in self.links)
+        return replace(self, links=links, known={ITEM: mask.to(torch.get_default_dtype())})
 
     def link(self, name: str, target: str) -> Link:
         """The link of a relation that arrives at nodes of kind `target`.

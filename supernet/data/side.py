@@ -3,8 +3,9 @@ alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -37,10 +38,11 @@ class Edges(NamedTuple):
 
 class Beside(NamedTuple):
     """All that is known beside the interactions: views of the items, and edges by the name of their
-    relation."""
+    relation; and by fold the same of new items, whose edges are from the items that are not new."""
 
     views: dict[str, View]
     edges: dict[str, Edges]
+    new: Mapping[str, Beside] = MappingProxyType({})
 
 
 def read_trust(
@@ -115,30 +117,42 @@ def read_knowledge(
     return Edges(edges[:, 0].clone(), edges[:, 1].clone(), len(number), types, tuple(names)), tuple(notes)
 
 
-def nearest_texts(view: View, neighbours: int) -> Edges:
+def nearest_texts(view: View, neighbours: int, new: View | None = None) -> Edges:
     """Each item with a text receives from the `neighbours` items whose vectors have the largest cosine with
     its own; of equal ones the lower index. Exact, in chunks: items × items is never dense.
 
-    Shapes: view.vectors (N, width). Errors: ValueError for neighbours < 1.
+    new: of other items, which are then those that receive, from the nearest of `view`.
+    Shapes: view.vectors (N, width), new.vectors (N', width). Errors: ValueError for neighbours < 1.
     """
     if neighbours < 1:
         raise ValueError(f"needs neighbours ≥ 1, found {neighbours}")
     known = view.known.nonzero().flatten()
-    unit = torch.empty(len(known), view.vectors.shape[1])
-    for start in range(0, len(known), BLOCK):
-        block = view.vectors[known[start : start + BLOCK]].double()
-        unit[start : start + BLOCK] = torch.nn.functional.normalize(block, dim=1)
-    count = min(neighbours, len(known) - 1)
+    unit = _unit(view, known)
+    receivers, asking = known, unit
+    if new is not None:
+        receivers = new.known.nonzero().flatten()
+        asking = _unit(new, receivers)
+    count = min(neighbours, len(known) - (new is None))
     targets, sources = [], []
     size = max(1, CELLS // max(1, len(known)))
-    for start in range(0, len(known), size):
-        scores = unit[start : start + size] @ unit.t()
-        own = torch.arange(len(scores))
-        scores[own, start + own] = -torch.inf
+    for start in range(0, len(receivers), size):
+        scores = asking[start : start + size] @ unit.t()
+        if new is None:
+            own = torch.arange(len(scores))
+            scores[own, start + own] = -torch.inf
         best = scores.topk(count, dim=1).indices
-        targets.append(known[start : start + size].repeat_interleave(count))
+        targets.append(receivers[start : start + size].repeat_interleave(count))
         sources.append(known[best.flatten()])
     return Edges(torch.cat(targets), torch.cat(sources), len(view.known))
+
+
+def _unit(view: View, rows: Tensor) -> Tensor:
+    """The vectors of `rows` at length 1, in blocks."""
+    unit = torch.empty(len(rows), view.vectors.shape[1])
+    for start in range(0, len(rows), BLOCK):
+        block = view.vectors[rows[start : start + BLOCK]].double()
+        unit[start : start + BLOCK] = torch.nn.functional.normalize(block, dim=1)
+    return unit
 
 
 def _table(path: Path, names: Sequence[str]) -> list[list[str]]:

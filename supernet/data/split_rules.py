@@ -45,7 +45,7 @@ def given(
             f"{interactions.source}: split 'given' needs data that comes in files of parts (train, test); "
             "name the other files, or choose split 'ratio'"
         )
-    shares = _shares(alpha=alpha, valid=valid)
+    shares = checked_shares(alpha=alpha, valid=valid)
     parts = interactions.parts.copy()
     wanted = {
         PARTS.index(name): share for name, share in shares.items() if not np.any(parts == PARTS.index(name))
@@ -53,7 +53,7 @@ def given(
     if not wanted:
         return parts, ()
     rows = np.flatnonzero(parts == TRAIN)
-    parts[rows] = _cut_users(interactions.users[rows], wanted, rng, last=cut == "last")
+    parts[rows] = cut_users(interactions.users[rows], wanted, rng, last=cut == "last")
     taken = ", ".join(f"{np.sum(parts == index):,} pairs for {PARTS[index]}" for index in wanted)
     which = ", the last of each user" if cut == "last" else ""
     return parts, (
@@ -75,9 +75,9 @@ def ratio(
     Where shares are no whole numbers of pairs they are rounded at random, so that they hold on average.
     Errors: InputError where a share is not between 0 and 1 or nothing is left for train.
     """
-    shares = _shares(alpha=alpha, valid=valid, test=test)
+    shares = checked_shares(alpha=alpha, valid=valid, test=test)
     cut = {PARTS.index(name): share for name, share in shares.items()}
-    return _cut_users(interactions.users, cut, rng), ()
+    return cut_users(interactions.users, cut, rng), ()
 
 
 @SPLITS.register("leave_last")
@@ -113,7 +113,7 @@ def time(
     Equal times are taken in file order. `rng` is not used.
     Errors: InputError where the data has no times, a share is not in (0, 1), or nothing is left for train.
     """
-    shares = _shares(alpha=alpha, valid=valid, test=test)
+    shares = checked_shares(alpha=alpha, valid=valid, test=test)
     order = np.argsort(_times(interactions, "time"), kind="stable")
     ends = np.cumsum([1 - sum(shares.values()), *shares.values()])[:-1]
     parts = np.zeros(len(order), dtype=np.int8)
@@ -121,7 +121,7 @@ def time(
     return parts, ()
 
 
-def _cut_users(users: Int64, shares: dict[int, float], rng: np.random.Generator, last: bool = False) -> Parts:
+def cut_users(users: Int64, shares: dict[int, float], rng: np.random.Generator, last: bool = False) -> Parts:
     """Shares of each user's rows at random, or the last of them, those of the later share at the very end;
     the rest train. Shapes: users (n,) -> (n,).
 
@@ -154,7 +154,8 @@ def _ranks(sorted_codes: Int64) -> tuple[Int64, Int64]:
     return np.arange(len(sorted_codes)) - start[inverse], counts[inverse]
 
 
-def _shares(**shares: float) -> dict[str, float]:
+def checked_shares(**shares: float) -> dict[str, float]:
+    """The shares as they are. Errors: InputError for one that is not between 0 and 1, by its name."""
     for name, share in shares.items():
         if not 0 < share < 1:
             raise InputError(f"split: {name} is {share!r}; give a share between 0 and 1, such as 0.1")

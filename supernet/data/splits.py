@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from supernet.data.cold_splits import NONE, draw_cold, with_cold
 from supernet.data.dataset import PARTS, Dataset, Pairs
 from supernet.data.interactions import Int64, Interactions, Mask, select
 from supernet.data.split_rules import SPLITS, TEST, TRAIN, Parts
@@ -17,14 +18,33 @@ from supernet.runtime import InputError
 __all__ = ["SPLITS", "check_parts", "published_split", "split"]
 
 
-def split(interactions: Interactions, method: str, seed: int, **options: float) -> Dataset:
+def split(
+    interactions: Interactions,
+    method: str,
+    seed: int,
+    cold: str = NONE,
+    cold_share: float = 0.1,
+    cold_history: float = 0.8,
+    **options: float,
+) -> Dataset:
     """Cut `interactions` into the four parts with SPLITS[method](interactions, rng, **options).
 
     Pairs of users or items without a train pair are set aside with a counted note: a model of ids cannot know
-    them. Ids left in no part are dropped. The same arguments give the same parts, bit for bit.
+    them. Ids left in no part are dropped. The same arguments give the same parts, bit for bit. cold: "items"
+    or "users", of which the share is held out of all parts first (`cold_splits.draw_cold`).
     Errors: LookupError for an unknown method; InputError for an option that the method does not take, for a
     method that lacks what it needs, and from `check_parts`.
     """
+    if cold != NONE:
+        drawn = draw_cold(interactions, cold, cold_share, cold_history, np.random.default_rng([seed, 1]))
+        if not drawn.warm.any():
+            raise InputError(f"{interactions.source}: split.cold_share={cold_share} leaves no known {cold}")
+        warm = _split(select(interactions, drawn.warm), method, seed, **options)
+        return with_cold(warm, interactions, drawn)
+    return _split(interactions, method, seed, **options)
+
+
+def _split(interactions: Interactions, method: str, seed: int, **options: float) -> Dataset:
     function = SPLITS[method]
     known = [name for name in inspect.signature(function).parameters if name not in ("interactions", "rng")]
     for name in options:

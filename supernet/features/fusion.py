@@ -77,7 +77,7 @@ class GatedFeature(Fused):
     def forward(self, ids: Tensor, text: Tensor) -> Tensor:
         """The feature."""
         share = torch.addmm(self.bias, torch.cat([ids, text], dim=1), self.weight).sigmoid()
-        return torch.lerp(text, ids, share)
+        return torch.lerp(text, ids, share.to(ids.dtype))  # autocast makes it narrower than its ends
 
 
 @FEATURES.register("concat")
@@ -98,7 +98,7 @@ class JoinedFeature(Fused):
 
     def forward(self, ids: Tensor, text: Tensor) -> Tensor:
         """The feature."""
-        return torch.cat([ids, text], dim=1) @ self.weight
+        return (torch.cat([ids, text], dim=1) @ self.weight).to(ids.dtype)  # for sparse products, in autocast
 
 
 PROJECTORS = ("none", "linear", "mlp")

@@ -40,9 +40,10 @@ class FeatureMixture(Mixture):
             {name: Projector(views[name].projector, views[name].vectors.shape[1], dim) for name in wanted}
         )
 
-    def forward(self, p: Mix | None, views: Views | None = None) -> Tensor:
-        """The mixed features."""
-        ids = None if self.ids is None else self.ids()
+    def forward(self, p: Mix | None, views: Views | None = None, ids: Tensor | None = None) -> Tensor:
+        """The mixed features. ids: in place of the embedding's, for other nodes than its own (N', D)."""
+        if ids is None:
+            ids = None if self.ids is None else self.ids()
         single = self.single(p)
         if single is not None:
             return single(*self._inputs(self._only(p), ids, views))

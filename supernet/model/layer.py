@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -62,6 +62,30 @@ class Layer(nn.Module):
         target = x[self.side] if rows is None else x[self.side].index_select(0, rows)
         with torch.autocast(target.device.type, enabled=False):  # sparse products stay in float32
             messages = [self._message(x, target, link, weights, rows) for link in self.links(graph)]
+        return self._joined(target, messages, initial, weights)
+
+    def received(
+        self,
+        x: Mapping[str, Tensor],
+        target: Tensor,
+        initial: Tensor,
+        links: Mapping[str, Link],
+        weights: Weights,
+    ) -> Tensor:
+        """The layer's output for nodes that are not in the graph, of its side: their own vectors below it
+        (N', D), and by relation the links N' × N_source that they receive by."""
+        messages = [
+            cast(AggregateMixture, self.aggregate[name])(
+                x[links[name].source], target, links[name].relation, weights.get(slot)
+            )
+            for name, slot in self.names.items()
+        ]
+        return self._joined(target, messages, initial, weights)
+
+    def _joined(
+        self, target: Tensor, messages: Sequence[Tensor], initial: Tensor, weights: Weights
+    ) -> Tensor:
+        with torch.autocast(target.device.type, enabled=False):
             message = functools.reduce(torch.add, messages)
         out = self.convolve(target, message, initial, weights.get(self.convolve_slot))
         if self.auxiliary_skip:

@@ -175,10 +175,19 @@ class Recommender(nn.Module):
         """The features of all nodes, {kind: (N_kind, D)}; those of kinds that only send are vectors of
         ids."""
         found = {
-            side: self.features[side](weights.get(f"features/{side}"), graph.views.get(side))
+            side: self.features[side](
+                weights.get(f"features/{side}"), graph.views.get(side), self._ids(side, graph)
+            )
             for side in SIDES
         }
         return found | {kind: embedding() for kind, embedding in self.others.items()}
+
+    def _ids(self, side: str, graph: Graph) -> Tensor | None:
+        """The vectors of ids where some are not read: zeros in their place; else None."""
+        own = cast(FeatureMixture, self.features[side]).ids
+        if own is None or side not in graph.known:
+            return None
+        return own() * graph.known[side].unsqueeze(1)
 
     def history(
         self,

@@ -21,7 +21,11 @@ from supernet.evaluation.fusion import fused
 from supernet.evaluation.ranking import Score, top_items
 from supernet.evaluation.rules import Bound, Rules, effects, top_by_rules
 from supernet.model import Recommender
+from supernet.model.fold_in import tells_apart
+from supernet.model.layer import Weights
+from supernet.model.recommender import Vectors
 from supernet.pipeline.closed_forms import choose_settings
+from supernet.pipeline.cold import cold_lists
 from supernet.pipeline.contenders import DERIVED, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.stages import (
     KNOWN,
@@ -78,9 +82,18 @@ class Bench:
         watch: Watch | None = None,
         start: Start | None = None,
     ) -> tuple[Recommender, Fit]:
-        """Train on train and alpha, stop by valid."""
-        same = self.run, self.data, space, recipe, seed, self.graph(space, LEARNT), self.device
+        """Train on train and alpha, stop by valid; with eval.cold a model that cannot tell new nodes apart is
+        stopped by the known ones."""
+        graph, run = self.graph(space, LEARNT), self.run
+        if not self.ranks_valid(space):
+            run = replace(run, eval=replace(run.eval, cold=False))
+        same = run, self.data, space, recipe, seed, graph, self.device
         return train_model(*same, watch, parts=LEARNT, start=start)
+
+    def ranks_valid(self, space: SearchSpace) -> bool:
+        """Whether a model can rank what validation asks for, and so its score compares with others'."""
+        cold = self.data.cold
+        return cold is None or not self.run.eval.cold or tells_apart(space, cold.side)
 
     def refit(
         self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int, start: Start | None = None
@@ -112,6 +125,7 @@ class Bench:
             with torch.no_grad():
                 vectors = model(self.graph(contender.space, parts))
             score, alone = score_of(model, vectors, contender.recipe.item_norm), None
+            cold = self.cold_lists(model, contender, parts, vectors)
             if contender.fusion is not None:
                 alone = self.lists(score)
                 score = self.fused(score, contender.fusion, parts)
@@ -119,10 +133,21 @@ class Bench:
         except FloatingPointError as error:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - begun, failure=str(error))
-        trained = Trained(lists, epochs, valid, time.perf_counter() - begun, model, alone=alone)
+        trained = Trained(lists, epochs, valid, time.perf_counter() - begun, model, alone=alone, cold=cold)
         if self.rules is None or contender.name != DERIVED:
             return trained
         return self.ruled(trained, score, self.rules, counted=seed == self.derive.seeds[0])
+
+    def cold_lists(
+        self, model: Recommender, contender: Contender, parts: tuple[str, ...], vectors: Vectors
+    ) -> dict[str, Tensor] | None:
+        """The best items of new users, or of the known ones among new items; of the network alone."""
+
+        def score(whole: Vectors, weights: Weights | None) -> Score:
+            return score_of(model, whole, contender.recipe.item_norm, weights)
+
+        graph, memory = self.graph(contender.space, parts), self.run.eval.memory_mib << 20
+        return cold_lists(model, graph, self.data, vectors, score, self.depth, memory)
 
     def lists(self, score: Score, rules: Rules | None = None) -> Tensor:
         """The best items of every user, known ones left out, under rules if given, (N_users, depth) int64."""

@@ -82,7 +82,8 @@ def _tuned(
         several = designs if name == DERIVED else [own[name]]
         found[name] = tuned(bench, name, several, journal, seed, log, first)
     if DERIVED in found:
-        found[DERIVED] = _best_known(found, space_of(bench.run.space), log)
+        ranked = {name: one for name, one in found.items() if bench.ranks_valid(one.space)}
+        found[DERIVED] = _best_known({DERIVED: found[DERIVED]} | ranked, space_of(bench.run.space), log)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():
         if name in published_names() and name not in found:

@@ -81,3 +81,4 @@ class Trained:
     alone: Tensor | None = None
     ruled: Tensor | None = None
     effects: dict[str, Any] | None = None
+    cold: dict[str, Tensor] | None = None

@@ -15,6 +15,8 @@ from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.ablation import ablations
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
+from supernet.pipeline.cold_baselines import baseline_lists
+from supernet.pipeline.cold_results import open_cold
 from supernet.pipeline.contenders import DERIVED, NETWORK, RULED, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.finetuning import finetune_texts, with_tuned_texts
@@ -25,7 +27,7 @@ from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.ruled import bound_rules
-from supernet.pipeline.stages import load_data, space_of
+from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
 from supernet.pipeline.transfer import derived_start, fitted
@@ -73,7 +75,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         note = f"{contenders[0].note}; begun with {Path(str(config.init_from)).name}"
         contenders[0] = replace(contenders[0], note=note)
     kept = Kept(folder, same)
-    if taken is None and config.protocol == "strict" and config.fuse:
+    if taken is None and config.protocol == "strict" and config.fuse and not run.eval.cold:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
     contenders[0] = with_tuned_texts(contenders[0], config, text_seconds)
     config = beside_its_closed_form(config, contenders[0])
@@ -81,9 +83,12 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     contenders += ablations(contenders[0], space_of(run.space)) if config.ablate else []
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
+    parts = KNOWN if config.refit else LEARNT
+    others = {} if data.cold is None else baseline_lists(run, sealed, beside, parts, bench.depth)
     yardstick = Yardstick.of(data, run.eval.ks)
     results = open_test(yardstick, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
+    cold = open_cold(data, contenders, outcomes, others, run.eval)
     tag = "test" if config.protocol == "strict" else f"test_{config.protocol}"
     with Board(folder / "tensorboard") as board:
         board.text("protocol", PROTOCOLS[config.protocol])
@@ -92,7 +97,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
     genotype.refined(contenders[0].choices).save(folder / "derived.json")
     derived = outcomes[DERIVED][0]
-    write_results(folder, Findings(data, run, config, genotype, results, verdict, yardstick, derived, rules))
+    found = Findings(data, run, config, genotype, results, verdict, yardstick, derived, rules, cold)
+    write_results(folder, found)
     warn(verdict, log)
     kept.drop()
     return folder
@@ -140,7 +146,8 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 progress.status(f"{contender.name} seed {seed}")
                 if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
-                if far_behind(contender, contenders, trained, bench.derive.once_below):
+                compares = bench.ranks_valid(contender.space)
+                if compares and far_behind(contender, contenders, trained, bench.derive.once_below):
                     log.info("%s: far behind on valid; the other seeds are left out", contender.name)
                     progress.advance(len(seeds) - len(outcomes[contender.name]))
                     break

@@ -36,8 +36,9 @@ def start_from_embeddings(
     else:
         recipe = replace(recipe_of(config), epochs=settings.pretrain_epochs)
         device = next(model.parameters()).device
+        known = replace(config, eval=replace(config.eval, cold=False))  # ids cannot rank new nodes
         trained, fitted = train_model(
-            config, data, space_of(load_space("mf")), recipe, config.seed, graph, device
+            known, data, space_of(load_space("mf")), recipe, config.seed, graph, device
         )
         state = trained.state_dict()
         found = {side: state[KEY.format(side)] for side in SIDES}

@@ -15,6 +15,7 @@ from torch import Tensor
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset
 from supernet.evaluation.rules import Bound
+from supernet.pipeline.cold_results import ColdFindings
 from supernet.pipeline.contenders import Trained
 from supernet.pipeline.protocol import PROTOCOLS, setting
 from supernet.pipeline.recipes import VERSION, origin
@@ -31,8 +32,8 @@ from supernet.space import Genotype
 @dataclass(frozen=True)
 class Findings:
     """What the files tell: the data and configs, the design searched, the results of all models and the
-    verdict on them, what they were measured with, the derived model's first training, and the rules for its
-    lists."""
+    verdict on them, what they were measured with, the derived model's first training, the rules for its
+    lists, and what the new nodes say, where there are some."""
 
     data: Dataset
     run: TrainConfig
@@ -43,6 +44,7 @@ class Findings:
     yardstick: Yardstick
     derived: Trained
     rules: Bound | None = None
+    cold: ColdFindings | None = None
 
     @property
     def recommended(self) -> Tensor:
@@ -67,9 +69,12 @@ def write_results(folder: Path, found: Findings) -> None:
     if found.rules is not None:
         pack_rules(folder, found.rules)
         more = f"{rules_section(found.rules, found.derived)}\n{more}"
+    more += "" if found.cold is None else f"\n{found.cold.markdown()}"
     write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
     title = f"{data.name}: test, {config.protocol} protocol"
     terminal(rows, footnotes=[verdict.sentence, *sources, *ruled, flag, seen], title=title)
+    if found.cold is not None:
+        found.cold.print()
     _print_example(data, found.recommended)
 
 
@@ -92,6 +97,7 @@ def _report(found: Findings) -> dict[str, Any]:
         "seeds": list(config.seeds),
         "models": {result.name: result.report() for result in found.results},
         "cohorts": found.yardstick.report(),
+        "cold": None if found.cold is None else found.cold.report(),
         "comparisons": {
             name: asdict(comparison) | {"seeds": asdict(verdict.seeds[name])}
             for name, comparison in verdict.comparisons.items()

@@ -18,6 +18,7 @@ from scipy.sparse.linalg import svds
 
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset, Pairs
+from supernet.data.graph import ITEM
 from supernet.data.side import Beside
 from supernet.data.views import View
 from supernet.evaluation.ranking import scores_dot
@@ -67,6 +68,11 @@ def finetune_texts(
         raise InputError(
             f"finetune.text={config.finetune.text} needs a view by one of {', '.join(TUNABLE)}; the run's "
             f"views are: {given}"
+        )
+    if data.cold is not None and data.cold.side == ITEM:
+        raise InputError(
+            f"finetune.text={config.finetune.text} with split.cold=items: fine-tuned texts of new items are "
+            "not made yet; leave one of the two"
         )
     cleaned, task = texts_of(run.text, data, log), _task(run, data)
     assert cleaned is not None

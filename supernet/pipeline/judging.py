@@ -11,7 +11,7 @@ from torch import Tensor
 
 from supernet.config import TrainConfig, load_space
 from supernet.data.dataset import Dataset
-from supernet.pipeline.stages import ranker, score_of, space_of, train_model
+from supernet.pipeline.stages import space_of, train_model, validator
 from supernet.search.loop import Search
 from supernet.search.selection import Choices, Mixture, Trials, enriched, known_designs
 
@@ -91,7 +91,7 @@ def _training(
 
 def _mixed(search: Search, config: TrainConfig, data: Dataset) -> Callable[[Mixture], float]:
     """A mixture → the valid score of the supernet with it; a mixture that is decided is the design itself."""
-    rank = ranker(config, data)
+    rank = validator(config, data, search.model, search.graph, search.recipe.item_norm)
 
     @torch.no_grad()
     def mixed(mixture: Mapping[str, Tensor]) -> float:
@@ -99,7 +99,7 @@ def _mixed(search: Search, config: TrainConfig, data: Dataset) -> Callable[[Mixt
         weights = {slot: p.to(device) for slot, p in mixture.items()}
         vectors = search.model(search.graph, weights)
         try:
-            return rank(score_of(search.model, vectors, search.recipe.item_norm, weights)).score
+            return rank(vectors, weights).score
         except FloatingPointError:
             return 0.0
 

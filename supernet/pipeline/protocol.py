@@ -25,10 +25,14 @@ def setting(run: TrainConfig, config: DeriveConfig) -> str:
     trained = refit if config.protocol == "strict" else f"trained once on {parts}, the published train file"
     own = [name for name in config.baselines if name in published_names()]
     but = f" but {', '.join(own)}, with the published recipe" if own else ""
+    held = (
+        "" if run.split.cold == "none" else f", {run.split.cold_share:.0%} of the {run.split.cold} held out"
+    )
+    held += ", choices by the held out" if run.eval.cold else ""
     return (
-        f"Split {run.split.method}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, items "
-        f"known to the user left out; {trained}; loss {run.loss.name}, the same for all{but}. Seconds: the "
-        "derived model's search, tuning where a model has its own, and the mean of the trainings."
+        f"Split {run.split.method}{held}, seed {run.seed}; {len(config.seeds)} training seeds; full ranking, "
+        f"items known to the user left out; {trained}; loss {run.loss.name}, the same for all{but}. Seconds: "
+        "the derived model's search, tuning where a model has its own, and the mean of the trainings."
     )
 
 
@@ -40,6 +44,11 @@ def check_run(run: TrainConfig, protocol: str) -> None:
         raise InputError(
             f"protocol=paper needs the published split, and this run cut its own (split={run.split.method}); "
             "search with split=given on files of parts, or use protocol=strict"
+        )
+    if run.split.cold != "none":
+        raise InputError(
+            f"protocol=paper needs the published split as it is, and split.cold={run.split.cold} holds pairs "
+            "of it out; search with split.cold=none, or use protocol=strict"
         )
     for key in ("min_user", "min_item", "min_rating"):
         value = getattr(run.data, key)

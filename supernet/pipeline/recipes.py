@@ -97,9 +97,12 @@ def read_recipes(path: Path, run: TrainConfig, genotype: str) -> Recipes:
 
 def origin(run: TrainConfig) -> dict[str, Any]:
     """What decides the test part, as JSON: data and split; where the files give the test part, no seed."""
-    if run.split.method == "given":
-        return {"data": asdict(run.data), "split": {"method": "given"}, "seed": None}
-    return {"data": asdict(run.data), "split": asdict(run.split), "seed": run.seed}
+    split = asdict(run.split)
+    if run.split.cold == "none":
+        split = {key: value for key, value in split.items() if not key.startswith("cold")}
+        if run.split.method == "given":
+            return {"data": asdict(run.data), "split": {"method": "given"}, "seed": None}
+    return {"data": asdict(run.data), "split": split, "seed": run.seed}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.data.views import Views
 from supernet.model import Recommender
-from supernet.model.layer import Weights
-from supernet.model.recommender import Vectors
 from supernet.pipeline.chosen import choose_designs, genotype_of
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
@@ -28,10 +26,9 @@ from supernet.pipeline.stages import (
     graph_of,
     load_data,
     make_model,
-    ranker,
     recipe_of,
-    score_of,
     space_of,
+    validator,
 )
 from supernet.pipeline.texts import load_beside
 from supernet.pipeline.transfer import INIT, Transfer, transfer_of
@@ -43,7 +40,7 @@ from supernet.runtime import InputError, open_log, set_up, versions, write_json,
 from supernet.search.costs import Costs, measure_costs
 from supernet.search.explanation import Explanation, explain
 from supernet.search.loop import Search
-from supernet.search.record import Ranked, SearchEpoch
+from supernet.search.record import SearchEpoch
 from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
 from supernet.search.strategies.advisor import ADVICE, advice_counts
@@ -174,11 +171,7 @@ def _watched(
     search: Search, config: TrainConfig, data: Dataset, folder: Path, board: Board, log: logging.Logger
 ) -> dict[str, Tensor]:
     """Run the search under TensorBoard, a progress bar, the log and checkpoints."""
-    rank, item_norm = ranker(config, data), search.recipe.item_norm
-
-    def validate(vectors: Vectors, weights: Weights) -> Ranked:
-        return rank(score_of(search.model, vectors, item_norm, weights))
-
+    validate = validator(config, data, search.model, search.graph, search.recipe.item_norm)
     candidates = search.model.space.choices()
     board.layout(candidates)
     left = (config.search.epochs - search.epoch) * len(search.train) - search.step

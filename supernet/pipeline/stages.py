@@ -20,6 +20,7 @@ from supernet.evaluation.ranking import Score, top_items
 from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
+from supernet.pipeline.cold import cold_ranker, with_folds
 from supernet.pipeline.start import Start
 from supernet.runtime import InputError
 from supernet.search.record import Ranked
@@ -56,10 +57,10 @@ def graph_of(
     beside: Beside | None = None,
 ) -> Graph:
     """The graph of the given parts, which before the refit are train alone, with the relations that a space
-    asks for, and what is known beside the interactions."""
+    asks for, what is known beside the interactions, and the new nodes of the data's folds."""
     settings, beside = settings or GraphConfig(), beside or Beside({}, {})
     try:
-        return build_graph(
+        graph = build_graph(
             data.pairs(parts),
             data.n_users,
             data.n_items,
@@ -72,6 +73,7 @@ def graph_of(
         ).to(device)
     except ValueError as error:
         raise InputError(str(error)) from None
+    return with_folds(graph, data, beside)
 
 
 def space_of(config: object) -> SearchSpace:
@@ -115,11 +117,18 @@ def ranker(config: TrainConfig, data: Dataset) -> Callable[[Score], Ranked]:
 
 
 def validator(
-    config: TrainConfig, data: Dataset, model: Recommender, item_norm: float
-) -> Callable[[Vectors, Weights | None], float]:
-    """As `score_validator`, of a model's vectors. item_norm: of the recipe, see `score_of`."""
-    validate = score_validator(config, data)
-    return lambda vectors, weights: validate(score_of(model, vectors, item_norm, weights))
+    config: TrainConfig, data: Dataset, model: Recommender, graph: Graph, item_norm: float
+) -> Callable[[Vectors, Weights | None], Ranked]:
+    """As `ranker`, of a model's vectors; with eval.cold for the new nodes of the graph's valid fold.
+    item_norm: of the recipe, see `score_of`."""
+
+    def score(vectors: Vectors, weights: Weights | None) -> Score:
+        return score_of(model, vectors, item_norm, weights)
+
+    if config.eval.cold:
+        return cold_ranker(config, data, model, graph, score)
+    rank = ranker(config, data)
+    return lambda vectors, weights: rank(score(vectors, weights))
 
 
 def train_model(
@@ -143,11 +152,15 @@ def train_model(
     model = make_model(space, graph, config.model.dim, seed, device)
     if start is not None:
         start.put(model)
-    validate = validator(config, data, model, recipe.item_norm)
+    rank = validator(config, data, model, graph, recipe.item_norm)
     local = data.to(device)
     generator = torch.Generator().manual_seed(seed)
     pairs, seen = local.pairs(parts), local.user_items(parts)
-    return model, fit(model, graph, pairs, seen, recipe, generator, lambda v: validate(v, None), watch, steps)
+
+    def validate(vectors: Vectors) -> float:
+        return rank(vectors, None).score
+
+    return model, fit(model, graph, pairs, seen, recipe, generator, validate, watch, steps)
 
 
 def score_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from supernet.config import TextConfig, TrainConfig
-from supernet.data.dataset import Dataset
-from supernet.data.graph import KNOWLEDGE, TEXT_KNN, TRUST
+from supernet.data.dataset import Dataset, Fold
+from supernet.data.graph import ITEM, KNOWLEDGE, TEXT_KNN, TRUST
 from supernet.data.side import Beside, Edges, nearest_texts, read_knowledge, read_trust
 from supernet.data.views import View
 from supernet.features.text.cache import default_folder
@@ -32,8 +32,9 @@ from supernet.runtime import InputError
 def load_views(
     config: TrainConfig, data: Dataset, log: logging.Logger, probe: bool = True
 ) -> dict[str, View]:
-    """Name → view of the items, for every one that config.text names; logged: what was counted, how long it
-    took, and what a linear probe on the train part says of each.
+    """Name → view of the items, and after them of the new items of each fold, for every one that config.text
+    names; logged: what was counted, how long it took, and what a linear probe on the train part says of each.
+    Nothing is fitted to new items.
 
     Errors: InputError where the data has no text to encode, and for what an encoder refuses.
     """
@@ -48,7 +49,8 @@ def load_views(
             *(name, known.sum(), scaled.shape[1], (~known).sum(), time.perf_counter() - start),
         )
         if probe and settings.probe:
-            said = linear_probe(data.parts["train"], data.n_users, scaled, known)
+            own = slice(data.n_items)
+            said = linear_probe(data.parts["train"], data.n_users, scaled[own], known[own])
             log.info("view %s: %s", name, said.sentence)
         mask = torch.from_numpy(known.astype(np.float32))
         projector = str(dict(spec).get("projector", "linear"))
@@ -60,8 +62,10 @@ def load_beside(
     config: TrainConfig, data: Dataset, relations: Sequence[str], log: logging.Logger, probe: bool = True
 ) -> Beside:
     """The views, and the edges of those of the relations that are not made of interactions; their notes are
-    logged. Errors: InputError as `load_views`, for a relation whose files are not given or do not fit."""
-    views = load_views(config, data, log, probe)
+    logged. New items have views, and edges of text_knn, alone. Errors: InputError as `load_views`, for a
+    relation whose files are not given or do not fit."""
+    joined = load_views(config, data, log, probe)
+    views = {name: _rows(view, 0, data.n_items) for name, view in joined.items()}
     graph, edges = config.graph, dict[str, Edges]()
     for name in relations:
         notes: tuple[str, ...] = ()
@@ -71,15 +75,38 @@ def load_beside(
             paths = Path(graph.knowledge_path), Path(graph.entities_path)
             edges[name], notes = read_knowledge(*paths, data.item_ids)
         elif name == TEXT_KNN and views:
-            edges[name] = nearest_texts(_view(views, graph.text_view), graph.neighbours)
+            edges[name] = nearest_texts(compared_view(views, graph.text_view), graph.neighbours)
         for note in notes:
             log.info(note)
         if name in edges:
             log.info("relation %s: %d edges", name, len(edges[name].target))
-    return Beside(views, edges)
+    return Beside(views, edges, _new_items(config, data, joined, TEXT_KNN in relations))
 
 
-def _view(views: dict[str, View], name: str | None) -> View:
+def _new_items(config: TrainConfig, data: Dataset, joined: dict[str, View], alike: bool) -> dict[str, Beside]:
+    """What is known of the new items of each fold; alike: and the edges of text_knn that arrive at them."""
+    found, start = {}, data.n_items
+    for fold, own in _new_folds(data).items():
+        views = {name: _rows(view, start, start + len(own.ids)) for name, view in joined.items()}
+        edges, start = dict[str, Edges](), start + len(own.ids)
+        if alike and views:
+            new = compared_view(views, config.graph.text_view)
+            known = _rows(compared_view(joined, config.graph.text_view), 0, data.n_items)
+            edges[TEXT_KNN] = nearest_texts(known, config.graph.neighbours, new)
+        found[fold] = Beside(views, edges)
+    return found
+
+
+def _new_folds(data: Dataset) -> Mapping[str, Fold]:
+    return data.cold.folds if data.cold is not None and data.cold.side == ITEM else {}
+
+
+def _rows(view: View, start: int, end: int) -> View:
+    return View(view.vectors[start:end].contiguous(), view.known[start:end].contiguous(), view.projector)
+
+
+def compared_view(views: Mapping[str, View], name: str | None) -> View:
+    """The view that tells which items are alike: graph.text_view, or the first. Errors: InputError."""
     if name is None:
         return next(iter(views.values()))
     if name not in views:
@@ -101,7 +128,8 @@ def texts_of(settings: TextConfig, data: Dataset, log: logging.Logger) -> Cleane
             "text: the data says nothing of its items; give data.items_path and data.text=[columns], or "
             "a view with encoder: vectors"
         )
-    cleaned = clean_texts(list(data.text))
+    new = [own.text for own in _new_folds(data).values() if own.text is not None]
+    cleaned = clean_texts([text for part in (data.text, *new) for text in part])
     for note in cleaned.notes:
         log.info(note)
     return cleaned
@@ -120,13 +148,14 @@ def _scaled(
     spec.pop("projector", None)
     kind = str(spec.pop("encoder"))
     if kind == VECTORS:
-        rows, notes = read_vectors(Path(str(spec.pop("path"))), data.item_ids, **spec)
+        ids = np.concatenate([data.item_ids, *(own.ids for own in _new_folds(data).values())])
+        rows, notes = read_vectors(Path(str(spec.pop("path"))), ids, **spec)
     else:
         assert cleaned is not None
         encoder = ENCODERS[kind](**spec)
         with bar(f"text {name}", total=len(set(filter(None, cleaned.texts)))) as progress:
-            rows = encode_texts(cleaned.texts, encoder, folder, progress.advance)
+            rows = encode_texts(cleaned.texts, encoder, folder, progress.advance, data.n_items)
         notes = encoder.notes()
     for note in notes:
         log.info(note)
-    return mapped(rows, settings.scaling, folder), rows.known
+    return mapped(rows, settings.scaling, folder, data.n_items), rows.known

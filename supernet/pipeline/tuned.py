@@ -81,6 +81,7 @@ def _conditions(bench: Bench, name: str, first: Sequence[Point], settings: Tunin
         run.seed,
         run.eval.metric,
         run.eval.users,
+        run.eval.cold,
         run.model,
         run.graph,
         first,

@@ -65,10 +65,11 @@ def terminal(
     footnotes: Sequence[str] = (),
     title: str = "",
     console: Console | None = None,
+    seconds: bool = True,
 ) -> None:
     """Print the table: means, their sd on the line below, the best of each column bold. 80 columns suffice.
 
-    Args: console: where to; None is standard output.
+    Args: console: where to; None is standard output. seconds: show them.
     """
     console = Console() if console is None else console
     notes = _notes(rows)
@@ -79,11 +80,12 @@ def terminal(
         table.add_column(
             _label(metric).replace("Coverage", "Cover.").replace("@", "\n@"), justify="right", no_wrap=True
         )
-    table.add_column("seconds", justify="right", no_wrap=True)
+    if seconds:
+        table.add_column("seconds", justify="right", no_wrap=True)
     for row in rows:
         name = Text(row.model + _mark(row, notes), style="bold cyan" if row.highlight else "")
         cells = [_cell(row, metric, _best(rows, metric)) for metric in metrics]
-        table.add_row(name, *cells, _seconds(row.seconds))
+        table.add_row(name, *cells, *([_seconds(row.seconds)] if seconds else []))
     console.print(table)
     for line in _below(rows, notes, footnotes):
         console.print(Text(line, style="dim"))

@@ -14,6 +14,7 @@ from supernet.data.dataset import Pairs, UserItems
 from supernet.data.graph import ITEM, SIDES, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
+from supernet.model.fold_in import tells_apart
 from supernet.model.layer import Weights
 from supernet.model.recommender import Dropout, Perturb, Vectors
 from supernet.training.losses import Noise, draw_negatives, step_loss
@@ -63,12 +64,14 @@ def training_loss(
     """The loss of a weight step: the recipe's loss and the L2 term over the layer-0 rows of the batch; a
     scalar.
 
-    generator: draws the edges and the entries that are dropped, and the noise of the contrast; without it
+    generator: draws the edges, items and entries that are dropped, and the noise of the contrast; without it
     there is none of these.
     """
     dropout, contrast = None, False
     if generator is not None:
         graph, dropout = graph.thinned(recipe.edge_dropout, generator), perturbation(recipe, generator)
+        if recipe.item_dropout and tells_apart(model.space, ITEM):
+            graph = graph.as_new(recipe.item_dropout, generator)
         contrast = recipe.contrast > 0
     loss = step_loss(model, graph, batch, recipe, weights, dropout, contrast)
     if recipe.l2 == 0.0:

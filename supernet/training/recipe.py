@@ -27,7 +27,8 @@ class Recipe:
     as it is) to nothing (0, cosine); for dot and cosine scores (`pipeline.stages.scaled_items`).
 
     The optimiser: lr of Adam. l2: weight of the mean squared norm of the layer-0 rows in a batch. dropout: of
-    messages. edge_dropout: of edges, drawn for each step (`Graph.thinned`). epochs: at most so many.
+    messages. edge_dropout: of edges, drawn for each step (`Graph.thinned`). item_dropout: of items that are
+    treated as new in a step (`Graph.as_new`), in models that tell new ones apart. epochs: at most so many.
     patience: validations without gain before stopping. validate_every: epochs between them. autocast: dense
     products of the layers in bfloat16, and those of the loss from inputs rounded to it
     (`ops.precision.rounded_products`).
@@ -56,6 +57,7 @@ class Recipe:
     l2: float = 0.0
     dropout: float = 0.0
     edge_dropout: float = 0.0
+    item_dropout: float = 0.0
     batch_size: int = 2048
     epochs: int = 50
     patience: int = 5

@@ -130,3 +130,16 @@ def test_a_model_learns_through_its_text_and_keeps_it_as_it_is(features):
         assert bool((vectors.item[[0, 1, 3, 4, 5]] != 0).any(dim=1).all()), (
             "an item without pairs has a vector"
         )
+
+
+@pytest.mark.parametrize("name", list(FEATURES))
+def test_in_autocast_what_sparse_products_read_stays_as_wide_as_ids(name):
+    generator = torch.Generator().manual_seed(0)
+    feature = FEATURES[name](4) if name == "id" else FEATURES[f"{name}:own"](4)
+    if hasattr(feature, "reset_parameters"):
+        feature.reset_parameters(generator)
+    ids, text = torch.randn(2, 3, 4, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = feature(ids, text)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, feature(ids, text), rtol=0.02, atol=0.02)

@@ -43,6 +43,21 @@ def test_blocks_give_what_the_whole_matrix_gives(name, tmp_path):
     assert isinstance(found, np.memmap)
 
 
+@pytest.mark.parametrize("name", list(SCALINGS))
+def test_scalings_are_fitted_to_the_first_rows_and_bring_the_others_to_the_same_columns(name, tmp_path):
+    v, known = some()
+    v[20:] *= 9
+    whole = mapped(rows_of(v, known), name, tmp_path, fitted=20)
+    first = mapped(rows_of(v[:20], known[:20]), name, tmp_path)
+    np.testing.assert_allclose(whole[:20], first, atol=1e-6)
+    assert whole[20:][known[20:]].any(axis=1).all()
+    assert not whole[~known].any()
+    if name == "standardise":
+        own = v[:20][known[:20]].astype(np.float64)
+        expected = (v - own.mean(axis=0)) / own.std(axis=0)
+        np.testing.assert_allclose(whole[known], expected[known], atol=1e-3)
+
+
 def test_the_same_rows_are_written_once_and_others_anew(tmp_path, monkeypatch):
     v, known = some()
     first = mapped(rows_of(v, known), "standardise", tmp_path)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from supernet.features.text.cache import VectorCache
 from supernet.features.text.encoders.base import Encoder
+from supernet.features.text.encoders.tfidf import TfIdf
 from supernet.features.text.rows import Rows, rows_of
 
 SAVED = 16
@@ -21,16 +23,19 @@ def encode_texts(
     encoder: Encoder,
     folder: Path,
     advance: Callable[[int], None] = lambda done: None,
+    fitted: int | None = None,
 ) -> Rows:
     """Vectors (N, d) of the texts; those of empty ones are not known.
 
-    Equal texts are encoded once. advance: told how many more are done, those of the cache at once.
+    Equal texts are encoded once. advance: told how many more are done, those of the cache at once. fitted: an
+    encoder that learns from the texts learns from the first so many; None: from all.
     """
     unique = list(dict.fromkeys(text for text in texts if text))
     if not unique:
         return rows_of(np.zeros((len(texts), 1), np.float32), np.zeros(len(texts), np.bool_))
     if encoder.whole:
-        found = rows_of(encoder.encode(unique))
+        own = len(set(filter(None, texts[:fitted])))
+        found = rows_of(cast(TfIdf, encoder).encode(unique[:own], unique[own:]))
         advance(len(unique))
     else:
         found = _looked_up(unique, encoder, folder, advance)

@@ -26,8 +26,9 @@ class TfIdf:
         """Never looked up: the vectors depend on all texts."""
         return {"encoder": "tfidf", "dim": self.dim}
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Fit to the texts and encode them. Shapes: n texts -> (n, at most dim)."""
+    def encode(self, texts: Sequence[str], more: Sequence[str] = ()) -> Vectors:
+        """Fit to the texts and encode them, and then `more` by the same words and columns. Shapes: n texts, m
+        more -> (n + m, at most dim)."""
         try:
             from sklearn.decomposition import TruncatedSVD
             from sklearn.feature_extraction.text import TfidfVectorizer
@@ -40,12 +41,15 @@ class TfIdf:
         try:
             counted = words.fit_transform(texts)
         except ValueError:  # no word is in two texts
-            return np.zeros((len(texts), 1), np.float32)
+            return np.zeros((len(texts) + len(more), 1), np.float32)
+        others = words.transform(more) if more else counted[:0]
         width = min(self.dim, min(counted.shape) - 1)
         if width < 1:
-            return np.asarray(counted.todense(), np.float32)
+            return np.vstack([counted.toarray(), others.toarray()]).astype(np.float32)
+        svd = TruncatedSVD(width, random_state=0)
         with np.errstate(divide="ignore", invalid="ignore"):  # shares of a variance that may be 0
-            return np.asarray(TruncatedSVD(width, random_state=0).fit_transform(counted), np.float32)
+            own = svd.fit_transform(counted)
+            return np.vstack([own, svd.transform(others) if more else own[:0]]).astype(np.float32)
 
     def notes(self) -> tuple[str, ...]:
         """Nothing to tell."""

@@ -1,0 +1,32 @@
+"""The checks of what is held out as new items or users, and of what must agree with it."""
+
+from __future__ import annotations
+
+from ops.registry import topic_of
+from supernet.config.loss_checks import known
+from supernet.config.schemas import TrainConfig
+from supernet.data.cold_splits import ITEMS, NONE, SIDES
+from supernet.data.graph import TEXT_KNN
+from supernet.runtime import InputError
+
+
+def check_cold(config: TrainConfig) -> None:
+    """Names, shares, and who may be validated on. Errors: InputError, with what to set."""
+    split = config.split
+    known("split.cold", split.cold, SIDES)
+    for name in ("cold_share", "cold_history"):
+        share = getattr(split, name)
+        if not 0 < share < 1:
+            raise InputError(f"split.{name} must lie between 0 and 1, found {share}")
+    if config.eval.cold and split.cold == NONE:
+        raise InputError(
+            "eval.cold=true validates on new items or users, and split.cold=none holds none out; set "
+            "split.cold=items or users, or eval.cold=false"
+        )
+    names = [*config.space.features, *(n for slot in config.space.slots.values() for n in slot)]
+    reads = any(topic_of(name) for name in names if name) or TEXT_KNN in config.space.relations
+    if config.eval.cold and split.cold == ITEMS and not reads:
+        raise InputError(
+            "eval.cold=true validates on new items, and no design of the space reads texts, so none tells "
+            "them apart; set eval.cold=false, or let space.features read a view, such as sum:minilm"
+        )
