@@ -29,7 +29,7 @@ OPTIONS = sorted(
 )
 TUNING = sorted(path.stem for path in (conf_folder() / "tuning").glob("*.yaml"))
 NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla", "yelp2018", "lastfm", "ml-1m", "amazon-games"}
-NEEDS_PATH |= {"e-commerce", "cold-items", "social", "friends", "content"}
+NEEDS_PATH |= {"e-commerce", "cold-items", "cold-users", "social", "friends", "content"}
 
 
 def compose(name, *overrides):
