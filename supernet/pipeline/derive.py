@@ -6,12 +6,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from supernet.config import DeriveConfig, TrainConfig, arguments
-from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.ablation import ablations
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
@@ -24,8 +20,9 @@ from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
-from supernet.pipeline.recipes import Recipes, origin, read_recipes
+from supernet.pipeline.recipes import origin, read_recipes
 from supernet.pipeline.results import Result
+from supernet.pipeline.retraining import closed_forms, design, retrain
 from supernet.pipeline.ruled import bound_rules
 from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
@@ -34,11 +31,8 @@ from supernet.pipeline.transfer import derived_start, fitted
 from supernet.pipeline.verdict import judge, warn
 from supernet.pipeline.yardstick import Yardstick
 from supernet.report.board import Board
-from supernet.report.progress import bar
-from supernet.runtime import InputError, atomic_path, open_log, set_up, write_text
+from supernet.runtime import InputError, open_log, set_up, write_text
 from supernet.space import Genotype
-
-Outcomes = dict[str, list[Trained]]
 
 
 def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
@@ -108,7 +102,7 @@ def with_fusion(
     bench: Bench, contender: Contender, kept: Kept, journal: Path, log: logging.Logger
 ) -> Contender:
     """The contender with the fusion that the valid part asks for, and with derive.epochs_once its epochs."""
-    what = [_design(contender), contender.recipe, bench.derive.fuse, bench.derive.tuning, bench.derive.seeds]
+    what = [design(contender), contender.recipe, bench.derive.fuse, bench.derive.tuning, bench.derive.seeds]
     made = kept.get("fusion", what, lambda: choose_fusion(bench, contender, journal, log))
     fusion = Fusion(**made.settings) if made.settings else None
     note = f"{contender.note}; fused with {fusion.name}, share {fusion.share}" if fusion else contender.note
@@ -124,74 +118,6 @@ def beside_its_closed_form(config: DeriveConfig, contender: Contender) -> Derive
     if fusion is None or fusion.name in config.baselines:
         return config
     return replace(config, baselines=[*config.baselines, fusion.name])
-
-
-def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
-    """Train every contender once a seed, random designs and what is far behind with the first seed alone.
-
-    With derive.epochs_once the epochs that the first seed chose serve the others, which are refitted alone.
-    """
-    outcomes: Outcomes = {}
-    jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
-    with bar("retraining", total=sum(len(seeds) for _, seeds in jobs)) as progress:
-        for contender, seeds in jobs:
-            outcomes[contender.name] = []
-            for seed in seeds:
-                trained = _retrained(bench, contender, seed, kept)
-                outcomes[contender.name].append(trained)
-                valid = "fixed" if contender.epochs else f"valid {trained.valid:.4f}"
-                done = f"{trained.epochs} epochs, {valid}, {trained.seconds:.1f} s"
-                log.info("%s seed %d: %s", contender.name, seed, trained.failure or done)
-                progress.advance()
-                progress.status(f"{contender.name} seed {seed}")
-                if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
-                    contender = replace(contender, epochs=trained.epochs)
-                compares = bench.ranks_valid(contender.space)
-                if compares and far_behind(contender, contenders, trained, bench.derive.once_below):
-                    log.info("%s: far behind on valid; the other seeds are left out", contender.name)
-                    progress.advance(len(seeds) - len(outcomes[contender.name]))
-                    break
-    return outcomes
-
-
-def far_behind(contender: Contender, contenders: list[Contender], first: Trained, share: float) -> bool:
-    """Whether a baseline's valid score, of its tuning or else of its first training, is below this share of
-    the best that any tuning came to."""
-    best = max((c.tuned.score for c in contenders if c.tuned is not None), default=0.0)
-    score = first.valid if contender.tuned is None else contender.tuned.score
-    return contender.name != DERIVED and 0.0 < score < share * best
-
-
-def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Trained:
-    what = [_design(contender), contender.recipe, contender.epochs, contender.fusion, seed]
-    first = contender.name == DERIVED and seed == bench.derive.seeds[0]
-    if bench.rules is not None and contender.name == DERIVED:
-        what.append(bench.rules.digest)
-
-    def make() -> Trained:
-        trained = bench.retrain(contender, seed)
-        if first:
-            _save_model(trained, kept.folder.parent)
-        return trained
-
-    return kept.get(f"{contender.name}-{seed}", what, make)
-
-
-def closed_forms(
-    bench: Bench, taken: Recipes | None, kept: Kept, journal: Path, log: logging.Logger
-) -> Outcomes:
-    """Fit every baseline without training once, its settings chosen on valid or taken over."""
-    outcomes: Outcomes = {}
-    for name in bench.derive.baselines:
-        if name in BASELINES:
-            given = None if taken is None else taken.settings(name)
-
-            def make(name: str = name, given: dict[str, Any] | None = given) -> Trained:
-                return bench.closed_form(name, given, journal, log)
-
-            outcomes[name] = [kept.get(name, [bench.derive.tuning, given], make)]
-            log.info("%s: %.1f s", name, outcomes[name][0].seconds)
-    return outcomes
 
 
 def open_test(
@@ -219,13 +145,3 @@ def open_test(
     own = [name for name in outcomes if name != DERIVED and not is_rival(name)]
     rows += [Result.of(name, by_name[name], outcomes[name], yardstick) for name in own]
     return rows
-
-
-def _design(contender: Contender) -> list[object]:
-    return [contender.space.fingerprint(), contender.space.layers, contender.space.relations]
-
-
-def _save_model(trained: Trained, folder: Path) -> None:
-    if trained.model is not None:
-        with atomic_path(folder / "derived.pt") as temporary:
-            torch.save(trained.model.state_dict(), temporary)

@@ -9,8 +9,8 @@ import torch
 
 from supernet.config import load_space
 from supernet.pipeline.contenders import Contender, Trained
-from supernet.pipeline.derive import retrain
 from supernet.pipeline.kept import Kept
+from supernet.pipeline.retraining import retrain
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
@@ -61,6 +61,9 @@ class Bench:
             SimpleNamespace(seeds=[5, 6, 7], epochs_once=once, refit=True, once_below=0.9),
             [],
         )
+
+    def ranks_valid(self, space):
+        return True
 
     def retrain(self, contender, seed):
         self.asked.append((seed, contender.epochs))
