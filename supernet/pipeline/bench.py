@@ -21,11 +21,10 @@ from supernet.evaluation.fusion import fused
 from supernet.evaluation.ranking import Score, top_items
 from supernet.evaluation.rules import Bound, Rules, effects, top_by_rules
 from supernet.model import Recommender
-from supernet.model.fold_in import tells_apart
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
 from supernet.pipeline.closed_forms import choose_settings
-from supernet.pipeline.cold import cold_lists
+from supernet.pipeline.cold import cold_lists, ranks_valid
 from supernet.pipeline.contenders import DERIVED, Contender, Fusion, Trained, is_rival
 from supernet.pipeline.stages import (
     KNOWN,
@@ -85,15 +84,10 @@ class Bench:
         """Train on train and alpha, stop by valid; with eval.cold a model that cannot tell new nodes apart is
         stopped by the known ones."""
         graph, run = self.graph(space, LEARNT), self.run
-        if not self.ranks_valid(space):
+        if not ranks_valid(run, space):
             run = replace(run, eval=replace(run.eval, cold=False))
         same = run, self.data, space, recipe, seed, graph, self.device
         return train_model(*same, watch, parts=LEARNT, start=start)
-
-    def ranks_valid(self, space: SearchSpace) -> bool:
-        """Whether a model can rank what validation asks for, and so its score compares with others'."""
-        cold = self.data.cold
-        return cold is None or not self.run.eval.cold or tells_apart(space, cold.side)
 
     def refit(
         self, space: SearchSpace, recipe: Recipe, seed: int, epochs: int, start: Start | None = None

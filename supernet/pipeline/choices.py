@@ -13,6 +13,7 @@ from ops.registry import plain_name
 from supernet.config import load_published, load_space, published_names
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.bench import Bench
+from supernet.pipeline.cold import ranks_valid
 from supernet.pipeline.contenders import DERIVED, Contender
 from supernet.pipeline.recipes import Recipes
 from supernet.pipeline.stages import recipe_of, space_of
@@ -82,7 +83,7 @@ def _tuned(
         several = designs if name == DERIVED else [own[name]]
         found[name] = tuned(bench, name, several, journal, seed, log, first)
     if DERIVED in found:
-        ranked = {name: one for name, one in found.items() if bench.ranks_valid(one.space)}
+        ranked = {name: one for name, one in found.items() if ranks_valid(bench.run, one.space)}
         found[DERIVED] = _best_known({DERIVED: found[DERIVED]} | ranked, space_of(bench.run.space), log)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from supernet.config import TrainConfig
 from supernet.data.cold import Task, tasks_of
+from supernet.data.cold_splits import ITEMS
 from supernet.data.dataset import Dataset
-from supernet.data.graph import USER, Graph
+from supernet.data.graph import ITEM, USER, Graph
 from supernet.data.new_nodes import new_nodes
 from supernet.data.side import Beside
 from supernet.evaluation.metrics import evaluate, sample_users
@@ -21,6 +22,7 @@ from supernet.model.fold_in import fold_in, tells_apart
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
 from supernet.search.record import Ranked
+from supernet.space import SearchSpace
 
 Scored = Callable[[Vectors, Weights | None], Score]
 """How a model's vectors become a score."""
@@ -80,6 +82,11 @@ def cold_ranker(
         return Ranked(means[config.eval.metric], means[f"coverage@{k}"])
 
     return rank
+
+
+def ranks_valid(config: TrainConfig, space: SearchSpace) -> bool:
+    """Whether a model can rank what validation asks for, and so its score compares with others'."""
+    return not config.eval.cold or tells_apart(space, ITEM if config.split.cold == ITEMS else USER)
 
 
 @torch.no_grad()

@@ -41,8 +41,7 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 progress.status(f"{contender.name} seed {seed}")
                 if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
-                compares = bench.ranks_valid(contender.space)
-                if compares and far_behind(contender, contenders, trained, bench.derive.once_below):
+                if far_behind(contender, contenders, trained, bench.derive.once_below):
                     log.info("%s: far behind on valid; the other seeds are left out", contender.name)
                     progress.advance(len(seeds) - len(outcomes[contender.name]))
                     break

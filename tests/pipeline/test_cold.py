@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from supernet.config.data_schemas import RatioSplit
 from supernet.config.schemas import EvalConfig, GraphConfig, TextConfig, TrainConfig
 from supernet.data.cold import tasks_of
 from supernet.data.graph import INTERACTIONS, ITEM, TEXT_KNN, USER
@@ -15,7 +16,7 @@ from supernet.data.interactions import Interactions
 from supernet.data.splits import split
 from supernet.model import Recommender
 from supernet.model.fold_in import fold_in
-from supernet.pipeline.cold import cold_lists, cold_ranker, with_new
+from supernet.pipeline.cold import cold_lists, cold_ranker, ranks_valid, with_new
 from supernet.pipeline.cold_baselines import POP, RANDOM, TEXT_NEAREST, baseline_lists
 from supernet.pipeline.cold_results import open_cold
 from supernet.pipeline.contenders import Contender, Trained
@@ -241,3 +242,17 @@ def test_the_test_fold_is_opened_once_all_lists_are_there():
     assert set(found.comparisons) == {POP, TEXT_NEAREST, RANDOM}
     assert found.comparisons[RANDOM].difference > 0
     assert open_cold(replace(whole, cold=None), [], {}, {}, config_of().eval) is None
+
+
+def test_scores_of_models_that_rank_known_nodes_are_not_compared_with_those_of_new_ones():
+    config = config_of()
+    config.split = RatioSplit(method="ratio", cold="items")
+    alone, reads = (
+        SearchSpace(1, ("sym",), ("light",), ("identity",), ("mean",), features=(feature,))
+        for feature in ("id", "sum:words")
+    )
+    assert (ranks_valid(config, alone), ranks_valid(config, reads)) == (False, True)
+    config.split.cold = "users"
+    assert ranks_valid(config, alone)
+    config.split.cold, config.eval.cold = "items", False
+    assert ranks_valid(config, alone)

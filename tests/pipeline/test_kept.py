@@ -62,9 +62,6 @@ class Bench:
             [],
         )
 
-    def ranks_valid(self, space):
-        return True
-
     def retrain(self, contender, seed):
         self.asked.append((seed, contender.epochs))
         return outcome(contender.epochs or 10 + seed)
