@@ -28,7 +28,18 @@ OPTIONS = sorted(
     if path.parent.name not in ("tuning", "published")
 )
 TUNING = sorted(path.stem for path in (conf_folder() / "tuning").glob("*.yaml"))
-NEEDS_PATH = {"table", "lightgcn", "recbole", "gowalla", "yelp2018", "lastfm", "ml-1m", "amazon-games"}
+NEEDS_PATH = {
+    "cold-items",
+    "cold-users",
+    "table",
+    "lightgcn",
+    "recbole",
+    "gowalla",
+    "yelp2018",
+    "lastfm",
+    "ml-1m",
+    "amazon-games",
+}
 NEEDS_PATH |= {"e-commerce", "social", "friends", "content"}
 
 
