@@ -15,6 +15,7 @@ from supernet.config import TrainConfig
 from supernet.data.dataset import Dataset
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.search_board import show_advice, show_evaluation
+from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.report.board import Board
 from supernet.report.figures import save_figure
 from supernet.report.pareto import Point, pareto_figure
@@ -29,6 +30,7 @@ from supernet.search.strategies.advisor import ADVICE, advice_counts
 from supernet.space import Genotype, SearchSpace, identity_of
 
 EVALUATIONS = "evaluations.jsonl"
+SELECTION = "selection.jsonl"
 
 REASONS = {
     "unreadable": "in answers that are not the JSON asked for",
@@ -83,15 +85,16 @@ def choose_designs(
     join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, weighed = config.search, search.model.space, Weighed(search.model.space)
+    kept = ShortTrainings(folder / SELECTION)
     if settings.strategy == BILEVEL:
         rounds = 2 if settings.select in ("rescored", "sampled") else 0
         with bar("selection", total=rounds * settings.select_pool) as progress:
-            trials = trials_of(search, config, data, log, progress.advance, weighed.append)
+            trials = trials_of(search, config, data, log, progress.advance, weighed.append, kept)
             trials = replace(trials, known=[*known, *trials.known])
             designs = SELECTIONS[settings.select](space, mixture, trials)
         weighed.draw(search.costs, config.eval.metric, folder, board)
         return designs, []
-    trials, identity = trials_of(search, config, data, log), identity_of(space)
+    trials, identity = trials_of(search, config, data, log, kept=kept), identity_of(space)
     generator = torch.Generator().manual_seed(config.seed)
     strategy = make_strategy(settings, space, generator, folder / ADVICE)
     history = History(folder / EVALUATIONS)

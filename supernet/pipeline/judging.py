@@ -11,6 +11,7 @@ from torch import Tensor
 
 from supernet.config import TrainConfig, load_space
 from supernet.data.dataset import Dataset
+from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.pipeline.stages import space_of, train_model, validator
 from supernet.search.loop import Search
 from supernet.search.selection import Choices, Mixture, Trials, enriched, known_designs
@@ -30,9 +31,11 @@ def trials_of(
     log: logging.Logger,
     advance: Callable[[], None] = lambda: None,
     watch: Callable[[Choices, int, float], None] = lambda choices, steps, score: None,
+    kept: ShortTrainings | None = None,
 ) -> Trials:
     """What a selection rule or a strategy may look at; data: without its test part. advance: called after
-    each training; watch: told of its design, steps and score."""
+    each training; watch: told of its design, steps and score; kept: where scores are written down and, those
+    of before a kill, found."""
     space, settings = search.model.space, config.search
     known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
     for name in ENRICHED:
@@ -40,7 +43,7 @@ def trials_of(
             known += enriched(space, design)
     past = [record["mixture"] for record in search.history if record["epoch"] > search.warmup]
     return Trials(
-        train=_training(search, config, data, log, advance, watch),
+        train=_training(search, config, data, log, advance, watch, kept or ShortTrainings()),
         mixed=_mixed(search, config, data),
         generator=torch.Generator().manual_seed(config.seed),
         known=known,
@@ -57,6 +60,7 @@ def _training(
     log: logging.Logger,
     advance: Callable[[], None],
     watch: Callable[[Choices, int, float], None],
+    kept: ShortTrainings,
 ) -> Callable[[Choices, int], float]:
     """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
     where a training fails."""
@@ -67,6 +71,12 @@ def _training(
     ]
 
     def train(choices: Choices, steps: int) -> float:
+        score = kept.score(choices, steps, lambda: trained(choices, steps))
+        advance()
+        watch(choices, steps, score)
+        return score
+
+    def trained(choices: Choices, steps: int) -> float:
         fixed, scores = space.fixed(choices), []
         for recipe in recipes:
             try:
@@ -82,8 +92,6 @@ def _training(
         log.info(
             "selection: %d steps, valid %s %.4f%s: %s", steps, config.eval.metric, scores[best], at, opened
         )
-        advance()
-        watch(choices, steps, scores[best])
         return scores[best]
 
     return train

@@ -16,11 +16,12 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.data.views import Views
 from supernet.model import Recommender
-from supernet.pipeline.chosen import choose_designs, genotype_of
+from supernet.pipeline.chosen import SELECTION, choose_designs, genotype_of
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.search_board import close_board, show_epoch
+from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.pipeline.stages import (
     describe,
     graph_of,
@@ -88,7 +89,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
         alone = config.search.strategy != BILEVEL and config.search.evaluate == "trained"
         mixture = {} if alone else _watched(search, config, data, folder, board, log)
-        start = time.perf_counter()
+        start = time.perf_counter() - ShortTrainings(folder / SELECTION).seconds  # of before a kill
         known = [] if transfer is None else transfer.known
         designs, rows = choose_designs(
             search, config, data.without("test"), mixture, folder, board, log, known

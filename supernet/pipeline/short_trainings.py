@@ -1,0 +1,68 @@
+"""The short trainings of a selection, written down one by one: a search that is killed in its selection does
+not train them again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+
+from supernet.runtime import InputError, whole_lines
+from supernet.search.selection import Choices
+
+
+@dataclass(frozen=True)
+class ShortTraining:
+    """A design that was trained for so many batches, what it came to on valid, and what that took."""
+
+    choices: Choices
+    steps: int
+    score: float
+    seconds: float
+
+
+class ShortTrainings:
+    """Those of one search, a line each of a JSON file, or in memory alone.
+
+    A training depends on the design, its steps and the run's config, which a run folder holds fixed.
+    Errors: InputError for a line that is none; a last line that was cut off is left out.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.rows = [] if path is None else [_row(path, k, line) for k, line in enumerate(whole_lines(path))]
+        self._known = {_key(row.choices, row.steps): row for row in self.rows}
+
+    @property
+    def seconds(self) -> float:
+        """Of all of them."""
+        return sum(row.seconds for row in self.rows)
+
+    def score(self, choices: Choices, steps: int, train: Callable[[], float]) -> float:
+        """The score that is written down, or that of a training."""
+        known = self._known.get(_key(choices, steps))
+        if known is not None:
+            return known.score
+        start = perf_counter()
+        row = ShortTraining(dict(choices), steps, train(), perf_counter() - start)
+        self.rows.append(row)
+        self._known[_key(choices, steps)] = row
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(row)) + "\n")
+        return row.score
+
+
+def _key(choices: Choices, steps: int) -> tuple[object, ...]:
+    return (steps, *sorted(choices.items()))
+
+
+def _row(path: Path, number: int, line: str) -> ShortTraining:
+    try:
+        return ShortTraining(**json.loads(line))
+    except (ValueError, TypeError):
+        raise InputError(
+            f"{path}, line {number + 1}: not a training of a selection: {line[:60]!r}; remove the file"
+        ) from None

@@ -1,0 +1,68 @@
+"""Short trainings of a selection are written down: read back after a kill, never trained twice."""
+
+import json
+
+import pytest
+
+from supernet.config import load_train_config
+from supernet.pipeline import judging, search
+from supernet.pipeline.short_trainings import ShortTrainings
+from supernet.runtime import InputError
+from supernet.space import Genotype
+
+from .test_methods_run import Killed, killed, result, run
+
+ONE, OTHER = {"a": "sym", "b": "light"}, {"a": "mean", "b": "light"}
+
+
+def test_a_training_is_done_once_for_each_design_and_length(tmp_path):
+    asked = []
+
+    def scored(value):
+        return lambda: asked.append(value) or value
+
+    kept = ShortTrainings(tmp_path / "selection.jsonl")
+    assert kept.score(ONE, 5, scored(0.25)) == 0.25
+    assert kept.score(dict(reversed(ONE.items())), 5, scored(0.5)) == 0.25
+    assert kept.score(ONE, 15, scored(0.75)) == 0.75
+    again = ShortTrainings(tmp_path / "selection.jsonl")
+    assert again.score(ONE, 5, scored(1.0)) == 0.25
+    assert again.score(OTHER, 5, scored(0.125)) == 0.125
+    assert asked == [0.25, 0.75, 0.125]
+    assert again.seconds == sum(row.seconds for row in again.rows) >= kept.seconds
+
+
+def test_a_line_that_was_cut_off_is_trained_again_and_a_wrong_one_is_named(tmp_path):
+    path = tmp_path / "selection.jsonl"
+    kept = ShortTrainings(path)
+    for steps in (5, 15):
+        kept.score(ONE, steps, lambda: 0.5)
+    path.write_text(path.read_text()[:-3])
+    assert [row.steps for row in ShortTrainings(path).rows] == [5]
+    path.write_text(path.read_text() + '{"steps": 3}\n')
+    with pytest.raises(InputError, match=r"selection\.jsonl, line 2: not a training of a selection"):
+        ShortTrainings(path)
+
+
+def test_a_search_killed_in_its_selection_goes_on_with_the_next_training(
+    clicks, small, tmp_path, monkeypatch
+):
+    whole = run(clicks, small, tmp_path / "whole", [])
+    total = len((whole / "selection.jsonl").read_text().splitlines())
+    assert total > 4
+    with monkeypatch.context() as patch:
+        killed(patch, judging, "train_model", 3)
+        with pytest.raises(Killed):
+            run(clicks, small, tmp_path / "killed", [])
+    path = tmp_path / "killed" / "selection.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert len(rows) == 2
+    path.write_text("".join(json.dumps(row | {"seconds": 1000.0}) + "\n" for row in rows))
+    trained, real = [], judging.train_model
+    monkeypatch.setattr(
+        judging, "train_model", lambda *args, **options: trained.append(1) or real(*args, **options)
+    )
+    folder = search.run_search(load_train_config(tmp_path / "killed"), "", tmp_path / "killed")
+    assert len(trained) == total - 2
+    assert result(folder) == result(whole)
+    assert Genotype.load(folder / "genotype.json").metrics["seconds"] > 2000.0
