@@ -95,10 +95,10 @@ def test_paper_learns_from_the_whole_published_train_file(searched, monkeypatch)
     monkeypatch.setattr(Bench, "train", lambda *_: pytest.fail("the paper protocol chose epochs"))
     refit = Bench.refit
 
-    def watched(self, space, recipe, seed, epochs):
+    def watched(self, space, recipe, seed, epochs, start):
         assert "test" not in self.data.parts
         trained.append((recipe.epochs, epochs, len(self.data.pairs(["train", "alpha", "valid"]).users)))
-        return refit(self, space, recipe, seed, epochs)
+        return refit(self, space, recipe, seed, epochs, start)
 
     monkeypatch.setattr(Bench, "refit", watched)
     folder = shutil.copytree(searched, searched.with_name("fixed"))
