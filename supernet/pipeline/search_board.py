@@ -11,6 +11,7 @@ import numpy as np
 
 from supernet.config import TrainConfig
 from supernet.report.board import Board
+from supernet.report.curves import curves_figure
 from supernet.report.figures import anytime_figure, genotype_figure, mixture_figure, save_figure
 from supernet.report.progress import Bar
 from supernet.search.explore import Evaluation
@@ -78,6 +79,9 @@ def close_board(
         mixtures = mixture_figure(history, candidates)
         save_figure(mixtures, folder / "mixture.png")
         board.figure("mixture over epochs", mixtures, search.epoch)
+        curves = curves_figure(search.history, config.eval.metric, candidates)
+        save_figure(curves, folder / "diagnostics.png")
+        board.figure("diagnostics", curves, search.epoch)
     if evaluations:
         curve = anytime_figure(evaluations, config.eval.metric)
         save_figure(curve, folder / "anytime.png")

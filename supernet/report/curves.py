@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -11,20 +12,25 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+NORMED = ("aggregate", "convolve")
+"""Kinds of slots whose candidates give vectors that are mixed."""
+
 CHOSEN, OTHER = "#8c2981", "#9ca3af"
 
 
-def curves_figure(epochs: Sequence[Mapping[str, Any]], metric: str) -> Figure:
-    """Nine charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, alpha
-    temperature; energy and cosine of each layer, cosine of alpha gradients. Errors: ValueError without
-    epochs."""
+def curves_figure(
+    epochs: Sequence[Mapping[str, Any]], metric: str, candidates: Mapping[str, Sequence[str]]
+) -> Figure:
+    """Twelve charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, coverage;
+    energy and cosine of each layer, cosine of alpha gradients; their norms and those of what candidates give,
+    each the mean over the slots of a kind. candidates: slot → names. Errors: ValueError without epochs."""
     if not epochs:
         raise ValueError("there is no epoch to draw")
-    figure = Figure(figsize=(10.5, 7.2), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    figure = Figure(figsize=(10.5, 9.6), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     FigureCanvasAgg(figure)
     x = [epoch["epoch"] for epoch in epochs]
     charts: list[tuple[str, dict[str, list[float | None]]]] = [
-        ("loss", {"train": _column(epochs, "train_loss"), "alpha": _column(epochs, "alpha_loss")}),
+        ("loss", {"train": _column(epochs, "train_loss"), "alpha": _moved(epochs)}),
         (
             f"valid {metric}",
             {"mixture": _column(epochs, "score"), "argmax": _column(epochs, "derived_score")},
@@ -36,8 +42,10 @@ def curves_figure(epochs: Sequence[Mapping[str, Any]], metric: str) -> Figure:
         ("Dirichlet energy", _layers(epochs, "energy")),
         ("mean cosine", _layers(epochs, "cosine")),
         ("cosine of alpha gradients, layer to layer", _kinds(epochs)),
+        *((f"output norm, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED),
+        ("norm of alpha gradients", _gradients(epochs)),
     ]
-    for ax, (title, lines) in zip(figure.subplots(3, 3).ravel(), charts, strict=True):
+    for ax, (title, lines) in zip(figure.subplots(4, 3).ravel(), charts, strict=True):
         _draw(ax, title, x, lines)
     return figure
 
@@ -78,13 +86,44 @@ def _kinds(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]
     return {name: [epoch["gradient_cosine"].get(name) for epoch in epochs] for name in names}
 
 
+def _moved(epochs: Sequence[Mapping[str, Any]]) -> list[float | None]:
+    """The alpha loss, of the epochs after the warm-up."""
+    return [epoch["alpha_loss"] if any(epoch["gradient"].values()) else None for epoch in epochs]
+
+
+def _gradients(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    """Kind of slot → the mean of its slots' norms by epoch; none in the warm-up."""
+    found: dict[str, list[float | None]] = {}
+    for kind in dict.fromkeys(slot.rsplit("/", 1)[-1] for epoch in epochs for slot in epoch["gradient"]):
+        rows = [[v for slot, v in e["gradient"].items() if slot.rsplit("/", 1)[-1] == kind] for e in epochs]
+        found[kind] = [fmean(row) if any(row) else None for row in rows]
+    return found
+
+
+def _norms(
+    epochs: Sequence[Mapping[str, Any]], candidates: Mapping[str, Sequence[str]], kind: str
+) -> dict[str, list[float | None]]:
+    """Candidate → its norm by epoch, the mean over the slots of the kind that were measured."""
+    slots = [slot for slot in candidates if slot.rsplit("/", 1)[-1] == kind]
+    found: dict[str, list[float | None]] = {}
+    names = dict.fromkeys(name for slot in slots for name in candidates[slot])
+    for name in (name for name in names if name != "none"):  # it sends nothing
+        of = [(slot, list(candidates[slot]).index(name)) for slot in slots if name in candidates[slot]]
+        values = [[epoch["size"][slot][k] for slot, k in of if slot in epoch["size"]] for epoch in epochs]
+        found[name] = [fmean(row) if row else None for row in values]
+    return found
+
+
 def _draw(ax: Axes, title: str, x: Sequence[int], lines: Mapping[str, Sequence[float | None]]) -> None:
     ax.set_title(title, fontsize=9, loc="left")
     for label, values in lines.items():
         known = [(a, v) for a, v in zip(x, values, strict=True) if v is not None]
         if known:
             ax.plot(*zip(*known, strict=True), marker=".", linewidth=1.2, label=label or None)
-    if any(lines) and ax.lines:
-        ax.legend(fontsize=7, frameon=False)
+    if not ax.lines:
+        ax.text(0.5, 0.5, "not measured", fontsize=8, ha="center", transform=ax.transAxes)
+    elif any(lines):
+        many = len(lines) > 4
+        ax.legend(fontsize=5 if many else 7, frameon=False, ncols=2 if many else 1)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     ax.tick_params(labelsize=7)

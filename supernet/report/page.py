@@ -146,7 +146,7 @@ def _history(search: Mapping[str, Any]) -> str:
         return ""
     mixtures = {slot: np.array([epoch["mixture"][slot] for epoch in epochs]) for slot in candidates}
     heat = _svg(mixture_figure(mixtures, candidates))
-    lines = _svg(curves_figure(epochs, search["metric"]))
+    lines = _svg(curves_figure(epochs, search["metric"], candidates))
     return f"<h2>The search, epoch by epoch</h2>{lines}<h2>Mixtures</h2>{heat}"
 
 

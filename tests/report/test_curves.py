@@ -1,0 +1,60 @@
+"""The charts of the diagnostics: what lines they have, and of what numbers."""
+
+import math
+
+import pytest
+
+from supernet.report.curves import curves_figure
+
+SLOTS = {
+    "layer1/user/interactions/aggregate": ("none", "sum", "mean"),
+    "layer2/user/interactions/aggregate": ("mean", "max"),
+    "layer1/user/convolve": ("light", "skip"),
+    "readout": ("last", "mean"),
+}
+
+
+def epoch(number, warm=False):
+    return {
+        "epoch": number, "train_loss": 5.0 - number, "alpha_loss": 0.0 if warm else 3.0, "score": 0.2,
+        "derived_score": 0.1, "gap": 0.1, "entropy": 0.5, "eigenvalue": None, "coverage": 0.3,
+        "energy": [0.9, 0.5], "cosine": [0.0, 0.4], "gradient_cosine": {"user/convolve": 0.5},
+        "size": {
+            "layer1/user/interactions/aggregate": [1.0, 4.0 * number, 2.0],
+            "layer2/user/interactions/aggregate": [6.0, 1.0],
+            "layer1/user/convolve": [0.5, 0.25],
+        },
+        "gradient": {slot: 0.0 if warm else float(k) for k, slot in enumerate(SLOTS)},
+    }  # fmt: skip
+
+
+def lines(figure, title):
+    (ax,) = [ax for ax in figure.axes if ax.get_title(loc="left") == title]
+    return {line.get_label(): [float(y) for y in line.get_ydata()] for line in ax.lines}
+
+
+def test_the_charts_have_the_numbers_of_the_epochs():
+    figure = curves_figure([epoch(1, warm=True), epoch(2), epoch(3)], "ndcg@20", SLOTS)
+    assert len(figure.axes) == 12
+    assert lines(figure, "loss") == {"train": [4.0, 3.0, 2.0], "alpha": [3.0, 3.0]}
+    assert lines(figure, "valid ndcg@20") == {"mixture": [0.2] * 3, "argmax": [0.1] * 3}
+    norms = {"sum": [4.0, 8.0, 12.0], "mean": [4.0] * 3, "max": [1.0] * 3}
+    assert lines(figure, "output norm, aggregate") == norms
+    gradients = {"aggregate": [0.5, 0.5], "convolve": [2.0, 2.0], "readout": [3.0, 3.0]}
+    assert lines(figure, "norm of alpha gradients") == gradients
+    assert lines(figure, "Dirichlet energy") == {"layer 0": [0.9] * 3, "layer 1": [0.5] * 3}
+
+
+def test_what_was_not_measured_is_told():
+    figure = curves_figure([epoch(1)], "ndcg@20", SLOTS)
+    (ax,) = [ax for ax in figure.axes if ax.get_title(loc="left") == "dominant eigenvalue"]
+    assert [text.get_text() for text in ax.texts] == ["not measured"]
+    with pytest.raises(ValueError, match="no epoch"):
+        curves_figure([], "ndcg@20", SLOTS)
+
+
+def test_the_x_axis_is_the_epoch():
+    figure = curves_figure([epoch(4), epoch(5)], "ndcg@20", SLOTS)
+    for ax in figure.axes:
+        for line in ax.lines:
+            assert all(math.isclose(a, b) for a, b in zip(line.get_xdata(), (4, 5), strict=True))
