@@ -24,7 +24,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder
 
 from benchmarks import measure
 from benchmarks.quality import QUICK, model_line, run
-from supernet.pipeline.contenders import ABLATION
+from supernet.pipeline.contenders import ABLATION, RULED
 from supernet.search.selection.sources import DROPPED, TEXT
 from supernet.space.genotype import Genotype
 from supernet.space.slots import slot_kind, slot_relation
@@ -139,6 +139,7 @@ def report(scenario: str, folder: Path, command: list[str], quick: bool) -> None
     lines = [
         source_line(name, comparison, genotype, found, same)
         for name, comparison in found["ablations"].items()
+        if name != RULED
     ]
     models = [model_line(name, model, found, same) for name, model in found["models"].items()]
     models.append(

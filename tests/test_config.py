@@ -107,6 +107,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
         ("+training.foo=1", "no key 'training.foo'; the keys here are: autocast, batch_size"),
         ("+foo=1", "no key 'foo'"),
+        ("graph.text_view=minlm", "graph.text_view=minlm: no such view; the views are: none"),
     ],
 )
 def test_names_and_ranges_are_checked(override, message):

@@ -34,7 +34,11 @@ def check_text(config: TextConfig, features: list[str]) -> None:
 
 
 def check_relations(relations: list[str], graph: GraphConfig, views: Mapping[str, Any]) -> None:
-    """Errors: InputError for a relation whose edges no setting gives, with what to give."""
+    """Errors: InputError for a relation whose edges no setting gives, with what to give, and for a view that
+    is not there."""
+    if graph.text_view is not None and graph.text_view not in views:
+        there = ", ".join(views) or "none; choose some by text=minilm"
+        raise InputError(f"graph.text_view={graph.text_view}: no such view; the views are: {there}")
     given = {
         TRUST: graph.trust_path is not None,
         TEXT_KNN: bool(views),

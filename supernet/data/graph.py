@@ -97,7 +97,7 @@ class Graph:
 
     def as_new(self, share: float, generator: torch.Generator) -> Graph:
         """The graph in which some items are as new ones are, drawn anew: with probability `share` an item's
-        id is not read, it sends nothing, and receives by the relations alone that new items have too.
+        id is not read, it sends nothing, and receives by text_knn alone, as new items do.
 
         Degrees stay those of the whole graph. Where share is 0 it is the graph itself.
         Source: DropoutNet (Volkovs et al., NeurIPS 2017), here with the edges of what is dropped.
@@ -112,7 +112,7 @@ class Graph:
                 relation, edges = link.relation, torch.ones_like(link.relation.index, dtype=torch.bool)
                 if link.source == ITEM:
                     edges &= mask[relation.index]
-                if link.target == ITEM and link.name not in SIDE:
+                if link.target == ITEM and link.name != TEXT_KNN:
                     edges &= mask[relation.row]
                 part = relation.kept(edges)
                 kept |= {relation: part, relation.T: part.T}

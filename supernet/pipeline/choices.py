@@ -32,10 +32,11 @@ def choose(
     """Every model to train, with its recipe: `taken` over, or tuned; for paper, with fixed epochs."""
     names = [name for name in bench.derive.baselines if name not in BASELINES]
     designs = genotype.designs()
-    spaces = {DERIVED: designs[0]} | {name: fixed_space(name) for name in names}
+    compared = [design for design in designs if ranks_valid(bench.run, design)] or designs
+    spaces = {DERIVED: compared[0]} | {name: fixed_space(name) for name in names}
     drawn = random_designs(bench, genotype)
     if taken is None:
-        found = _tuned(bench, spaces, drawn, designs[: bench.derive.designs], journal, log)
+        found = _tuned(bench, spaces, drawn, compared[: bench.derive.designs], journal, log)
     else:
         found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
     if bench.derive.protocol == "paper":
@@ -82,7 +83,7 @@ def _tuned(
         first = found[LEADERS[0]].recipe if LEADERS[0] in found and name not in published_names() else None
         several = designs if name == DERIVED else [own[name]]
         found[name] = tuned(bench, name, several, journal, seed, log, first)
-    if DERIVED in found:
+    if DERIVED in found and ranks_valid(bench.run, found[DERIVED].space):
         ranked = {name: one for name, one in found.items() if ranks_valid(bench.run, one.space)}
         found[DERIVED] = _best_known({DERIVED: found[DERIVED]} | ranked, space_of(bench.run.space), log)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)

@@ -69,7 +69,9 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         note = f"{contenders[0].note}; begun with {Path(str(config.init_from)).name}"
         contenders[0] = replace(contenders[0], note=note)
     kept = Kept(folder, same)
-    if taken is None and config.protocol == "strict" and config.fuse and not run.eval.cold:
+    if config.fuse and run.eval.cold:
+        log.info("fuse: left out, as validation looks at new nodes, which a closed form cannot score")
+    elif taken is None and config.protocol == "strict" and config.fuse:
         contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
     contenders[0] = with_tuned_texts(contenders[0], config, text_seconds)
     config = beside_its_closed_form(config, contenders[0])

@@ -54,9 +54,9 @@ class Findings:
 
 
 def write_results(folder: Path, found: Findings) -> None:
-    """metrics.json, per_user.parquet, recommendations.parquet, results.md; and the table on the terminal."""
+    """per_user.parquet, recommendations.parquet, results.md; at last metrics.json, by which the run counts as
+    derived; and the table on the terminal."""
     data, run, config, results, verdict = found.data, found.run, found.config, found.results, found.verdict
-    write_json(folder / "metrics.json", _report(found))
     _write_per_user(folder / "per_user.parquet", data, results, config)
     _write_lists(folder / "recommendations.parquet", found)
     rows = result_rows(results, float(found.genotype.metrics.get("seconds", 0.0)))
@@ -71,6 +71,7 @@ def write_results(folder: Path, found: Findings) -> None:
         more = f"{rules_section(found.rules, found.derived)}\n{more}"
     more += "" if found.cold is None else f"\n{found.cold.markdown()}"
     write_text(folder / "results.md", f"{head}\n{table}\n{more}\n")
+    write_json(folder / "metrics.json", _report(found))
     title = f"{data.name}: test, {config.protocol} protocol"
     terminal(rows, footnotes=[verdict.sentence, *sources, *ruled, flag, seen], title=title)
     if found.cold is not None:

@@ -117,8 +117,13 @@ def _read(path: Path) -> dict[str, Any]:
     return raw
 
 
+ADDED = ("item_dropout",)
+"""Fields that files of earlier releases lack, whose default is what those did."""
+
+
 def _recipe(raw: Mapping[str, Any], where: str) -> Recipe:
-    known = {item.name: item.default for item in fields(Recipe)}
+    known: dict[str, Any] = {item.name: item.default for item in fields(Recipe)}
+    raw = {key: known[key] for key in ADDED} | dict(raw)
     for word, names in (("lacks", known.keys() - raw.keys()), ("has the unknown", raw.keys() - known.keys())):
         if names:
             raise InputError(f"{where}: the recipe {word} {', '.join(sorted(names))}")

@@ -8,15 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.bench import Bench
+from supernet.pipeline.cold import ranks_valid
 from supernet.pipeline.contenders import DERIVED, Contender, Trained
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.recipes import Recipes
 from supernet.report.progress import bar
-from supernet.runtime import atomic_path
 
 Outcomes = dict[str, list[Trained]]
 
@@ -27,6 +25,7 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
     With derive.epochs_once the epochs that the first seed chose serve the others, which are refitted alone.
     """
     outcomes: Outcomes = {}
+    compared = [c for c in contenders if ranks_valid(bench.run, c.space)]
     jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
     with bar("retraining", total=sum(len(seeds) for _, seeds in jobs)) as progress:
         for contender, seeds in jobs:
@@ -41,17 +40,19 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 progress.status(f"{contender.name} seed {seed}")
                 if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
-                if far_behind(contender, contenders, trained, bench.derive.once_below):
+                if far_behind(contender, compared, trained, bench.derive.once_below):
                     log.info("%s: far behind on valid; the other seeds are left out", contender.name)
                     progress.advance(len(seeds) - len(outcomes[contender.name]))
                     break
     return outcomes
 
 
-def far_behind(contender: Contender, contenders: list[Contender], first: Trained, share: float) -> bool:
+def far_behind(contender: Contender, compared: list[Contender], first: Trained, share: float) -> bool:
     """Whether a baseline's valid score, of its tuning or else of its first training, is below this share of
-    the best that any tuning came to."""
-    best = max((c.tuned.score for c in contenders if c.tuned is not None), default=0.0)
+    the best that any tuning came to. compared: those whose scores compare with each other's."""
+    if all(other.name != contender.name for other in compared):
+        return False
+    best = max((c.tuned.score for c in compared if c.tuned is not None), default=0.0)
     score = first.valid if contender.tuned is None else contender.tuned.score
     return contender.name != DERIVED and 0.0 < score < share * best
 
@@ -61,14 +62,9 @@ def _retrained(bench: Bench, contender: Contender, seed: int, kept: Kept) -> Tra
     first = contender.name == DERIVED and seed == bench.derive.seeds[0]
     if bench.rules is not None and contender.name == DERIVED:
         what.append(bench.rules.digest)
-
-    def make() -> Trained:
-        trained = bench.retrain(contender, seed)
-        if first:
-            _saved(trained, kept.folder.parent)
-        return trained
-
-    return kept.get(f"{contender.name}-{seed}", what, make)
+    what += ["first"] if first else []
+    model = kept.folder.parent / "derived.pt" if first else None
+    return kept.get(f"{contender.name}-{seed}", what, lambda: bench.retrain(contender, seed), model)
 
 
 def closed_forms(
@@ -91,9 +87,3 @@ def closed_forms(
 def design(contender: Contender) -> list[object]:
     """What a contender's model is, for what is kept of it."""
     return [contender.space.fingerprint(), contender.space.layers, contender.space.relations]
-
-
-def _saved(trained: Trained, folder: Path) -> None:
-    if trained.model is not None:
-        with atomic_path(folder / "derived.pt") as temporary:
-            torch.save(trained.model.state_dict(), temporary)

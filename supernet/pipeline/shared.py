@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from supernet.data.views import Views
 from supernet.features import IdEmbedding
 from supernet.features.text.encoders import ENCODERS
 from supernet.pipeline.source import Source
+from supernet.pipeline.stages import FILTERS
 from supernet.pipeline.start import USER_WEIGHTS, Start
 from supernet.pipeline.user_ids import UserIds
 from supernet.runtime import InputError
@@ -29,12 +31,16 @@ def start_of(
     settings: StartConfig,
     users: UserIds,
     spaces: Sequence[SearchSpace],
+    finetuned: bool = False,
 ) -> tuple[Start, list[str]]:
-    """The weights that a model of one of the spaces takes, and what they are in words."""
+    """The weights that a model of one of the spaces takes, and what they are in words. finetuned: the
+    texts are fine-tuned here."""
     read = {name.partition(":")[2] for space in spaces for side in ("user", "item")
             for name in space.candidates()[f"features/{side}"]}  # fmt: skip
     rows, vectors, told = _shared_users(source, config.model.dim, settings, users)
     views, reasons = alike_views(config.text, source.config.text)
+    if views and (finetuned or source.finetuned):
+        views, reasons = [], [*reasons, "views: texts that are fine-tuned have columns of another meaning"]
     same = source.config.model.dim == config.model.dim
     wanted = [name for name in views if name in read and settings.projectors and same]
     projectors = {
@@ -48,6 +54,24 @@ def start_of(
     if views and not same:
         said += f": of dim {source.config.model.dim} there, here {config.model.dim}"
     return Start(rows, vectors, projectors, source.digest), [told, said, *reasons]
+
+
+def check_elsewhere(source: Source, config: TrainConfig) -> None:
+    """Errors: InputError for a source on the same data, whose weights know pairs that this run validates and
+    tests on."""
+    if _place(source.config) == _place(config):
+        raise InputError(
+            f"init_from={source.folder}: it is a run on the same data (data.reader={config.data.reader}), "
+            "and has learnt from pairs that this run is to be judged by; give a run on other data"
+        )
+
+
+def _place(config: TrainConfig) -> object:
+    """Where the interactions are: a path, or the reader with its settings, filters apart."""
+    path = getattr(config.data, "path", None)
+    if path is not None:
+        return Path(path).resolve()
+    return {key: value for key, value in asdict(config.data).items() if key not in FILTERS}
 
 
 def alike_views(here: TextConfig, there: TextConfig) -> tuple[list[str], list[str]]:

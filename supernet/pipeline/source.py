@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor
 
 from supernet.config import TrainConfig, load_train_config
@@ -28,7 +29,8 @@ DERIVED = (CONFIG, USERS, "derived.json", "derived.pt")
 class Source:
     """config, genotype: of the run. users: its ids, None where they were not asked for. alphas: what its
     search ended with, empty where it had none. state: weights of its supernet or of its derived model by
-    name. digest: of the content of all files that were read."""
+    name. digest: of the content of all files that were read. finetuned: whether the derived model read texts
+    of a language model that was fine-tuned."""
 
     folder: Path
     config: TrainConfig
@@ -37,6 +39,7 @@ class Source:
     alphas: Known
     state: Mapping[str, Tensor]
     digest: str
+    finetuned: bool = False
 
 
 def read_source(folder: Path, derived: bool = False, users: bool = True) -> Source:
@@ -70,7 +73,16 @@ def _read(folder: Path, derived: bool, users: bool) -> Source:
     alphas = {} if derived else _alphas(raw, config, space, path)
     state = raw if derived else raw.get("model", {})
     digest = _digest(folder, DERIVED if derived else SEARCHED)
-    return Source(folder, config, genotype, ids, alphas, state, digest)
+    return Source(folder, config, genotype, ids, alphas, state, digest, derived and _finetuned(folder))
+
+
+def _finetuned(folder: Path) -> bool:
+    path = folder / "derive.yaml"
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")).get("finetune", {})
+        return bool(settings.get("text", "none") != "none")
+    except (OSError, yaml.YAMLError, AttributeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; derive that run again") from None
 
 
 def _weights(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.views import Views
 from supernet.model import Recommender
-from supernet.pipeline.shared import fitting, start_of
+from supernet.pipeline.shared import check_elsewhere, fitting, start_of
 from supernet.pipeline.source import Source, read_source
 from supernet.pipeline.start import Start
 from supernet.pipeline.user_ids import UserIds
@@ -75,6 +75,7 @@ def transfer_of(
         return None
     settings = config.init
     source = read_source(Path(config.init_from), users=settings.users)
+    check_elsewhere(source, config)
     if resumed is not None:
         _check_same(source, resumed / INIT)
     learns = settings.alphas > 0 and config.search.strategy == BILEVEL
@@ -101,7 +102,9 @@ def derived_start(
     if config.init_from is None:
         return None, []
     source = read_source(Path(config.init_from), derived=True, users=config.init.users)
-    start, lines = start_of(source, run, config.init, UserIds.of(user_ids, run), designs)
+    check_elsewhere(source, run)
+    tuned = config.finetune.text != "none"
+    start, lines = start_of(source, run, config.init, UserIds.of(user_ids, run), designs, tuned)
     if not (len(start.rows) or start.projectors):
         raise _nothing(source, lines)
     return start, [f"init_from={source.folder}: {line}" for line in lines]

@@ -224,6 +224,15 @@ def test_recipes_that_do_not_fit_are_refused(change, words, tmp_path):
         chosen("tuning.trials=0", "recipes=x", taken=read_recipes(path, run(), "abc"))
 
 
+def test_recipes_from_before_item_dropout_had_none(tmp_path):
+    raw = json.loads(json.dumps(metrics(run())))
+    for model in raw["models"].values():
+        if model.get("recipe"):
+            model["recipe"].pop("item_dropout", None)
+    found = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
+    assert chosen("tuning.trials=0", "recipes=x", taken=found)["mf"].recipe.item_dropout == 0.0
+
+
 def test_recipes_of_another_cut_are_refused_where_the_cut_decides_the_test_part(tmp_path):
     path = written(tmp_path / "metrics.json", metrics(run("split=ratio", "seed=1")))
     read_recipes(path, run("split=ratio", "seed=1"), "abc")

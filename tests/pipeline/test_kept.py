@@ -35,6 +35,19 @@ def test_an_outcome_is_made_once_under_the_same_conditions(tmp_path):
             kept.get(name, what, forbidden)
 
 
+def test_the_weights_lie_where_they_are_wanted_whichever_start_made_them(tmp_path):
+    def made(value):
+        return lambda: replace(outcome(), model=torch.nn.Linear(1, 1, bias=False).requires_grad_(value > 1))
+
+    kept, place = Kept(tmp_path, "here"), tmp_path / "derived.pt"
+    kept.get("derived-0", 1, made(1), place)
+    first = torch.load(place, weights_only=True)
+    kept.get("derived-0", 2, made(2), place)
+    assert not torch.equal(torch.load(place, weights_only=True)["weight"], first["weight"])
+    kept.get("derived-0", 1, forbidden, place)
+    assert torch.equal(torch.load(place, weights_only=True)["weight"], first["weight"])
+
+
 def test_a_damaged_outcome_says_what_to_remove(tmp_path):
     kept = Kept(tmp_path, "here")
     kept.get("mf-0", 1, outcome)
@@ -56,7 +69,7 @@ class Bench:
     """Trains nothing; what it was asked for."""
 
     def __init__(self, once, rules=None):
-        self.rules = rules
+        self.rules, self.run = rules, SimpleNamespace(eval=SimpleNamespace(cold=False))
         self.derive, self.asked = (
             SimpleNamespace(seeds=[5, 6, 7], epochs_once=once, refit=True, once_below=0.9),
             [],

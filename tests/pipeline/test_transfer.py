@@ -1,16 +1,19 @@
 """Users by id, projectors by what their columns mean, and what a model then begins with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from supernet.config import StartConfig, TextConfig, TrainConfig
+from supernet.config.data_schemas import LightgcnData, PlantedData
 from supernet.data.readers import READERS
 from supernet.data.views import View
 from supernet.model import Recommender
 from supernet.pipeline.bench import Bench
-from supernet.pipeline.shared import alike_views, fitting, scaled, start_of
+from supernet.pipeline.shared import alike_views, check_elsewhere, fitting, scaled, start_of
 from supernet.pipeline.source import Source
 from supernet.pipeline.start import Start
 from supernet.pipeline.user_ids import UserIds
@@ -55,6 +58,39 @@ def test_shared_users_are_those_of_a_plain_loop():
     expected = [(k, list(other).index(name)) for k, name in enumerate(one) if name in set(other)]
     assert list(zip(rows.tolist(), there.tolist(), strict=True)) == expected
     assert 0 < len(expected) < 200
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "same"),
+    [
+        (LightgcnData("lightgcn", path="toys"), LightgcnData("lightgcn", path="./toys", min_user=5), True),
+        (LightgcnData("lightgcn", path="toys"), LightgcnData("lightgcn", path="beauty"), False),
+        (PlantedData("planted", users=9), PlantedData("planted", users=9, min_item=2), True),
+        (PlantedData("planted", users=9), PlantedData("planted", users=8), False),
+    ],
+    ids=["a path", "other paths", "a reader", "other settings"],
+)
+def test_a_run_on_the_same_data_is_no_source(tmp_path, there, here, same):
+    source = source_of(tmp_path, {}, None)
+    source.config.data = there
+    config = TrainConfig(data=here)
+    if not same:
+        check_elsewhere(source, config)
+        return
+    with pytest.raises(InputError, match=r"same data .* learnt from pairs that this run is to be judged by"):
+        check_elsewhere(source, config)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_projectors_of_fine_tuned_texts_are_left_and_told(tmp_path, there):
+    text, space = TextConfig(views={"minilm": MINILM}), space_of("sum:minilm")
+    weights = {k: v for k, v in model_of(space).state_dict().items() if "projectors" in k}
+    source = replace(source_of(tmp_path, weights, None, text=text), finetuned=there)
+    same = source, here(text), StartConfig(users=False), UserIds(ids("a")), [space]
+    start, told = start_of(*same, finetuned=not there)
+    assert not start.projectors
+    assert "views: texts that are fine-tuned have columns of another meaning" in told
+    assert start_of(replace(source, finetuned=False), *same[1:])[0].projectors.keys() == weights.keys()
 
 
 def test_row_numbers_mean_nothing_in_another_folder():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from supernet.data.graph import COOCCURRENCE, INTERACTIONS, ITEM, TEXT_KNN, USER, build_graph
+from supernet.data.graph import COOCCURRENCE, INTERACTIONS, ITEM, KNOWLEDGE, TEXT_KNN, USER, build_graph
 from supernet.data.new_nodes import new_nodes
 from supernet.data.sampling import Batch
 from supernet.data.side import Edges
@@ -62,6 +62,15 @@ def test_what_is_new_sends_nothing_and_receives_by_texts_alone(graph):
         (i, j) for i, j in edges(graph, COOCCURRENCE, ITEM) if not {i, j} & hidden
     }
     assert edges(new, TEXT_KNN, ITEM) == {(i, j) for i, j in edges(graph, TEXT_KNN, ITEM) if j not in hidden}
+
+
+def test_what_is_new_hears_of_no_entities_as_new_items_have_none(tiny):
+    ties = Edges(torch.arange(ITEMS), torch.arange(ITEMS) % 3, 3)
+    relations = (INTERACTIONS, KNOWLEDGE)
+    graph = build_graph(tiny.train, USERS, ITEMS, relations=relations, side={KNOWLEDGE: ties})
+    new = graph.as_new(0.4, gen())
+    hidden = set((new.known[ITEM] == 0).nonzero().flatten().tolist())
+    assert edges(new, KNOWLEDGE, ITEM) == {(i, i % 3) for i in range(ITEMS) if i not in hidden}
 
 
 def test_the_share_is_the_rate_and_none_is_the_graph_itself(graph):
