@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from supernet.space.slots import slot_kind
+
 NORMED = ("aggregate", "convolve")
 """Kinds of slots whose candidates give vectors that are mixed."""
 
@@ -94,8 +96,8 @@ def _moved(epochs: Sequence[Mapping[str, Any]]) -> list[float | None]:
 def _gradients(epochs: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
     """Kind of slot → the mean of its slots' norms by epoch; none in the warm-up."""
     found: dict[str, list[float | None]] = {}
-    for kind in dict.fromkeys(slot.rsplit("/", 1)[-1] for epoch in epochs for slot in epoch["gradient"]):
-        rows = [[v for slot, v in e["gradient"].items() if slot.rsplit("/", 1)[-1] == kind] for e in epochs]
+    for kind in dict.fromkeys(slot_kind(slot) for epoch in epochs for slot in epoch["gradient"]):
+        rows = [[v for slot, v in e["gradient"].items() if slot_kind(slot) == kind] for e in epochs]
         found[kind] = [fmean(row) if any(row) else None for row in rows]
     return found
 
@@ -104,7 +106,7 @@ def _norms(
     epochs: Sequence[Mapping[str, Any]], candidates: Mapping[str, Sequence[str]], kind: str
 ) -> dict[str, list[float | None]]:
     """Candidate → its norm by epoch, the mean over the slots of the kind that were measured."""
-    slots = [slot for slot in candidates if slot.rsplit("/", 1)[-1] == kind]
+    slots = [slot for slot in candidates if slot_kind(slot) == kind]
     found: dict[str, list[float | None]] = {}
     names = dict.fromkeys(name for slot in slots for name in candidates[slot])
     for name in (name for name in names if name != "none"):  # it sends nothing
