@@ -14,15 +14,14 @@ form that tests run.
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
+from benchmarks.command import command_line, data_folder, run, search, words_of
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "cold.jsonl"
 USUAL = ("baselines=[pop,lightgcn]", "random_genotypes=0", "tuning.trials=3", "tune=[derived]")
@@ -40,59 +39,28 @@ def main() -> None:
     chosen = arguments(sys.argv[1:])
     folder = Path(chosen["run"] or f"runs/cold-{chosen['side']}-{chosen['data']}")
     quick = chosen["quick"] == "true"
-    if not (folder / "genotype.json").is_file():
-        if (folder / "checkpoint.pt").is_file():
-            run("train.py", f"resume={folder}")
-        else:
-            more = [*(QUICK["train"] if quick else ()), *chosen["train"]]
-            run("train.py", f"run={folder}", *source(chosen), *more)
+    search(folder, *source(chosen), *(QUICK["train"] if quick else ()), *chosen["train"])
     more = [*USUAL, *(QUICK["derive"] if quick else ()), *chosen["derive"]]
-    command = run("derive.py", f"run={folder}", f"seeds=[{chosen['seeds']}]", *more)
-    report(chosen, folder, command, quick)
+    run("derive.py", f"run={folder}", f"seeds=[{chosen['seeds']}]", *more)
+    report(chosen, folder, quick)
 
 
 def arguments(words: list[str]) -> dict:
-    """key=value words. Errors: SystemExit for one that is unknown or has no value."""
-    found = {"data": "", "side": "items", "seeds": "0", "run": "", "quick": "false"}
-    passed: dict[str, list[str]] = {"train": [], "derive": []}
-    for word in ("quick=true" if word == "--quick" else word for word in words):
-        key, equals, value = word.partition("=")
-        command, _, rest = key.partition(".")
-        if equals and rest and command in passed:
-            passed[command].append(f"{rest}={value}")
-        elif equals and key in found:
-            found[key] = value
-        else:
-            sys.exit(f"cold.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…")
-    if (
-        not found["data"]
-        or found["side"] not in ("items", "users")
-        or found["quick"] not in ("true", "false")
-    ):
-        sys.exit("cold.py: give data=NAME; side is items or users, quick true or false")
-    return found | passed
+    """KEY=VALUE words. Errors: SystemExit for one that is unknown or has no value."""
+    keys = {"data": "", "side": "items", "seeds": "0", "run": "", "quick": "false"}
+    found = words_of("cold.py", words, keys, ("train", "derive"))
+    if not found["data"] or found["side"] not in ("items", "users"):
+        sys.exit("cold.py: give data=NAME; side is items or users")
+    return found
 
 
 def source(chosen: dict) -> list[str]:
     """The overrides of train.py that choose a data set and who is new."""
-    if "SUPERNET_DATA" not in os.environ:
-        sys.exit(f"cold.py: set SUPERNET_DATA to the folder that holds {chosen['data']}/")
-    path = Path(os.environ["SUPERNET_DATA"]) / chosen["data"]
+    path = data_folder("cold.py", chosen["data"])
     return [f"experiment=cold-{chosen['side']}", f"data.path={path}"]
 
 
-def run(script: str, *overrides: str) -> list[str]:
-    """Run one of the command lines; its tables go to standard error. A later override replaces an earlier."""
-    last = {word.partition("=")[0].lstrip("+"): word for word in overrides}
-    command = [script, *last.values()]
-    print("cold:", *command, file=sys.stderr, flush=True)
-    done = subprocess.run([sys.executable, *command], cwd=measure.ROOT, stdout=sys.stderr, check=False)
-    if done.returncode:
-        sys.exit(f"cold.py: {script} ended with {done.returncode}")
-    return command
-
-
-def report(chosen: dict, folder: Path, command: list[str], quick: bool) -> None:
+def report(chosen: dict, folder: Path, quick: bool) -> None:
     """One line a model that can rank new nodes."""
     whole = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     found = whole["cold"]
@@ -100,7 +68,7 @@ def report(chosen: dict, folder: Path, command: list[str], quick: bool) -> None:
         "data": chosen["data"],
         "side": chosen["side"],
         "told": found["told"],
-        "command": " ".join(command),
+        "command": command_line("cold.py"),
         "genotype": whole["genotype"],
         "commit": measure.commit(),
         "processor": measure.processor(),

@@ -13,16 +13,15 @@ one a JSON line, the verdict last; they are appended to benchmarks/results/quali
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
+from benchmarks.command import command_line, data_folder, run, search, words_of
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "quality.jsonl"
 FILES = {"ml-1m": "interactions.tsv"}
@@ -50,8 +49,7 @@ def main() -> None:
     chosen = arguments(sys.argv[1:])
     folder = Path(chosen["run"] or f"runs/quality-{chosen['data']}")
     quick = chosen["quick"] == "true"
-    if not (folder / "genotype.json").is_file():
-        search(chosen, folder, quick)
+    search(folder, *source(chosen["data"]), *(QUICK["train"] if quick else ()), *chosen["train"])
     if chosen["only"] == "search":
         return
     if chosen["protocol"] == "paper":
@@ -61,13 +59,13 @@ def main() -> None:
     else:
         more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING[chosen["data"] != "ml-100k"]]
         more += ["tuning.trials=1"] if quick else []
-    command = derive(chosen, folder, more, quick)
-    report(chosen, folder, command, quick)
+    derive(chosen, folder, more, quick)
+    report(chosen, folder, quick)
 
 
-def arguments(words: list[str]) -> dict[str, object]:
-    """key=value words. Errors: SystemExit for one that is unknown or has no value."""
-    found: dict[str, object] = {
+def arguments(words: list[str]) -> dict:
+    """KEY=VALUE words. Errors: SystemExit for one that is unknown or has no value."""
+    keys = {
         "data": "",
         "protocol": "strict",
         "seeds": "0,1,2,3,4",
@@ -75,50 +73,25 @@ def arguments(words: list[str]) -> dict[str, object]:
         "run": "",
         "only": "",
     }
-    passed: dict[str, list[str]] = {"train": [], "derive": []}
-    for word in ("quick=true" if word == "--quick" else word for word in words):
-        key, equals, value = word.partition("=")
-        command, _, rest = key.partition(".")
-        if equals and rest and command in passed:
-            passed[command].append(f"{rest}={value}")
-        elif equals and key in found:
-            found[key] = value
-        else:
-            sys.exit(
-                f"quality.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…"
-            )
+    found = words_of("quality.py", words, keys, ("train", "derive"))
     if (
         not found["data"]
         or found["protocol"] not in ("strict", "paper")
         or found["only"] not in ("", "search")
-        or found["quick"] not in ("true", "false")
     ):
-        sys.exit(
-            "quality.py: give data=NAME; protocol is strict or paper, only is search, quick true or false"
-        )
-    return found | passed
+        sys.exit("quality.py: give data=NAME; protocol is strict or paper, only is search")
+    return found
 
 
 def source(name: str) -> list[str]:
     """The overrides of train.py that choose a data set."""
     if name == "ml-100k":
         return [f"experiment={name}"]
-    if "SUPERNET_DATA" not in os.environ:
-        sys.exit(f"quality.py: set SUPERNET_DATA to the folder that holds {name}/")
-    path = Path(os.environ["SUPERNET_DATA"]) / name / FILES.get(name, "")
+    path = data_folder("quality.py", name) / FILES.get(name, "")
     return [f"experiment={name}", f"data.path={path}"]
 
 
-def search(chosen: dict, folder: Path, quick: bool) -> None:
-    """train.py, or where it was stopped, the rest of it."""
-    if (folder / "checkpoint.pt").is_file():
-        run("train.py", f"resume={folder}")
-        return
-    more = [*(QUICK["train"] if quick else ()), *chosen["train"]]
-    run("train.py", f"run={folder}", *source(chosen["data"]), *more)
-
-
-def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> list[str]:
+def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> None:
     """derive.py with every baseline."""
     baselines = [*CLOSED, *TRAINED, *PUBLISHED]
     usual = [
@@ -126,18 +99,7 @@ def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> list[str
         f"seeds=[{chosen['seeds']}]",
         *more,
     ]
-    return run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
-
-
-def run(script: str, *overrides: str) -> list[str]:
-    """Run one of the command lines; its tables go to standard error. A later override replaces an earlier."""
-    last = {word.partition("=")[0].lstrip("+"): word for word in overrides}
-    command = [script, *last.values()]
-    print("quality:", *command, file=sys.stderr, flush=True)
-    done = subprocess.run([sys.executable, *command], cwd=measure.ROOT, stdout=sys.stderr, check=False)
-    if done.returncode:
-        sys.exit(f"quality.py: {script} ended with {done.returncode}")
-    return command
+    run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
 
 
 def copied(strict: Path, folder: Path) -> None:
@@ -150,13 +112,13 @@ def copied(strict: Path, folder: Path) -> None:
             shutil.copyfile(strict / name, folder / name)
 
 
-def report(chosen: dict, folder: Path, command: list[str], quick: bool) -> None:
+def report(chosen: dict, folder: Path, quick: bool) -> None:
     """One line a model, and one of the verdict."""
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     same = {
         "data": chosen["data"],
         "protocol": chosen["protocol"],
-        "command": " ".join(command),
+        "command": command_line("quality.py"),
         "genotype": found["genotype"],
         "commit": measure.commit(),
         "processor": measure.processor(),

@@ -20,7 +20,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +34,9 @@ from scipy import stats
 from benchmarks import measure
 from benchmarks.quality import source
 from benchmarks.search_tables import write_tables
+from benchmarks.table_search import on_the_table, random_regrets
 from benchmarks.tabular import BATCH, OVERRIDES, designs_of
-from supernet.config import TrainConfig, conf_folder, load_space, register_schemas, typed
+from supernet.config import TrainConfig, conf_folder, register_schemas, typed
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.stages import graph_of, load_data, make_model, ranker, recipe_of, score_of, space_of
@@ -44,9 +45,9 @@ from supernet.search.costs import measure_costs
 from supernet.search.explore import Budget, explore
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, halving
-from supernet.search.settings import ADVISOR, BILEVEL, AdvisorSettings, SearchSettings
-from supernet.search.strategies import STRATEGIES, make_strategy
-from supernet.search.tabular import Table, Training, load_tables
+from supernet.search.settings import ADVISOR, BILEVEL
+from supernet.search.strategies import STRATEGIES
+from supernet.search.tabular import Table, load_tables
 from supernet.space import identity_of
 
 METHODS: dict[str, tuple[str, ...]] = {
@@ -89,9 +90,6 @@ RULES = ("argmax", "perturbation", "greedy", "sampled")
 
 TIMES = (1, 3)
 """Random search gets so many times the seconds of a search."""
-
-DRAWS = 200
-"""Runs of random search for each seed of a method."""
 
 
 def main() -> None:
@@ -223,30 +221,6 @@ def judged(name: str, method: str, seed: int, table: Table, key: str, seconds: f
     } | {key: statistics.fmean(values) for key, values in draws.items()}
 
 
-def random_regrets(table: Table, seconds: float, seed: int) -> list[float]:
-    """Regret of random search over designs and recipes: trainings in a random order until the seconds are
-    spent, the one that ranks best on valid wins; DRAWS runs."""
-    rows = first_seed(table)
-    generator = np.random.default_rng(seed)
-    found = []
-    for _ in range(DRAWS):
-        best, left = None, seconds
-        for k in generator.permutation(len(rows)):
-            if best is not None and rows[k].seconds > left:
-                break
-            left -= rows[k].seconds
-            best = rows[k] if best is None or rows[k].valid > best.valid else best
-        found.append(table.regret(best.hash))
-    return found
-
-
-def first_seed(table: Table) -> list[Training]:
-    """The trainings of the first seed: what a search by training may draw from."""
-    every = [row for rows in table.trainings.values() for row in rows]
-    first = min(row.seed for row in every)
-    return [row for row in every if row.seed == first]
-
-
 def ranked(name: str, method: str, seed: int, table: Table, lab: Lab, search: Search, trials) -> dict:
     """Kendall's tau-b between the supernet's score of every design and its trained ones."""
     start = time.perf_counter()
@@ -273,42 +247,6 @@ def tau(a: list[float], b: list[float]) -> float:
     """Kendall's tau-b; 0 where one is constant."""
     value = float(stats.kendalltau(a, b).statistic)
     return 0.0 if value != value else value
-
-
-def on_the_table(table: Table, seeds: int, names: Sequence[str], model: str | None = None) -> Iterator[dict]:
-    """Regret of every strategy over the seconds of its trainings, where an evaluation is one training of a
-    design with a recipe that is drawn for it."""
-    space = space_of(load_space("tabular"))
-    identity = identity_of(space)
-    by_design: dict[str, list[Training]] = {}
-    for row in first_seed(table):
-        by_design.setdefault(row.hash, []).append(row)
-    marks = [30, 60, 120, 240, 480, 960]
-    for name in names:
-        settings = SearchSettings(strategy=name, advisor=AdvisorSettings(model))
-        for seed in range(seeds):
-            generator = np.random.default_rng(seed)
-            strategy = make_strategy(settings, space, torch.Generator().manual_seed(seed))
-            spent, best, curve = 0.0, None, {}
-            while spent < marks[-1]:
-                choices = strategy.ask()
-                rows = by_design[identity(choices)]
-                row = rows[int(generator.integers(len(rows)))]
-                strategy.tell(choices, row.valid)
-                spent += row.seconds
-                best = row if best is None or row.valid > best.valid else best
-                for mark in marks:
-                    if spent <= mark:
-                        curve[mark] = table.regret(best.hash)
-            known = dict(sorted(curve.items()))
-            yield {
-                "kind": "strategy",
-                "data": table.data,
-                "method": name,
-                "seed": seed,
-                "regret": [known.get(mark) for mark in marks],
-                "seconds": marks,
-            }
 
 
 class Quiet:

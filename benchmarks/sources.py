@@ -15,7 +15,6 @@ benchmarks/results/sources.jsonl unless quick; the models as quality.py's rows, 
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import sys
 from pathlib import Path
@@ -23,7 +22,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.quality import QUICK, model_line, run
+from benchmarks.command import command_line, data_folder, run, search, words_of
+from benchmarks.quality import QUICK, model_line
 from supernet.pipeline.contenders import ABLATION, RULED
 from supernet.search.selection.sources import DROPPED, TEXT
 from supernet.space.genotype import Genotype
@@ -83,55 +83,33 @@ DERIVE = (
 
 def main() -> None:
     """Search, derive, print."""
-    found: dict[str, str] = {"scenario": "", "seeds": "0,1,2,3,4", "run": "", "quick": ""}
-    passed: dict[str, list[str]] = {"train": [], "derive": []}
-    for word in sys.argv[1:]:
-        key, equals, value = word.partition("=")
-        command, _, rest = key.partition(".")
-        if word == "--quick":
-            found["quick"] = "yes"
-        elif equals and rest and command in passed:
-            passed[command].append(f"{rest}={value}")
-        elif equals and key in found:
-            found[key] = value
-        else:
-            sys.exit(
-                f"sources.py: {word!r}: give KEY=VALUE, KEY one of {', '.join(found)}, train.…, derive.…"
-            )
+    keys = {"scenario": "", "seeds": "0,1,2,3,4", "run": "", "quick": "false"}
+    found = words_of("sources.py", sys.argv[1:], keys, ("train", "derive"))
     if found["scenario"] not in SCENARIOS:
         sys.exit(f"sources.py: give scenario=NAME, one of {', '.join(SCENARIOS)}")
     folder = Path(found["run"] or f"runs/sources-{found['scenario']}")
-    quick = bool(found["quick"])
-    if not (folder / "genotype.json").is_file():
-        search(found["scenario"], folder, [*(QUICK["train"] if quick else ()), *passed["train"]])
+    quick = found["quick"] == "true"
+    search(folder, *source(found["scenario"]), *(QUICK["train"] if quick else ()), *found["train"])
     more = ("tuning.trials=1", "tune=[derived]", "baselines=[pop]") if quick else ()
-    command = run(
-        "derive.py", f"run={folder}", f"seeds=[{found['seeds']}]", *DERIVE, *more, *passed["derive"]
-    )
-    report(found["scenario"], folder, command, quick)
+    run("derive.py", f"run={folder}", f"seeds=[{found['seeds']}]", *DERIVE, *more, *found["derive"])
+    report(found["scenario"], folder, quick)
 
 
-def search(scenario: str, folder: Path, more: list[str]) -> None:
-    """train.py, or where it was stopped, the rest of it."""
-    if (folder / "checkpoint.pt").is_file():
-        run("train.py", f"resume={folder}")
-        return
+def source(scenario: str) -> list[str]:
+    """The overrides of train.py that choose the data set and the space."""
     name, files, overrides = SCENARIOS[scenario]
-    if name and "SUPERNET_DATA" not in os.environ:
-        sys.exit(f"sources.py: set SUPERNET_DATA to the folder that holds {name}/")
-    where = Path(os.environ.get("SUPERNET_DATA", "")) / name
-    paths = [f"{key}={where / file}" for key, file in files.items()]
-    run("train.py", f"run={folder}", *overrides, *paths, *more)
+    where = data_folder("sources.py", name) if name else Path()
+    return [*overrides, *(f"{key}={where / file}" for key, file in files.items())]
 
 
-def report(scenario: str, folder: Path, command: list[str], quick: bool) -> None:
+def report(scenario: str, folder: Path, quick: bool) -> None:
     """A line for each source, and those of the models."""
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     genotype = Genotype.load(folder / "genotype.json")
     same = {
         "data": scenario,
         "protocol": "strict",
-        "command": " ".join(command),
+        "command": command_line("sources.py"),
         "genotype": found["genotype"],
         "commit": measure.commit(),
         "processor": measure.processor(),

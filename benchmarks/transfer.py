@@ -23,14 +23,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
-from benchmarks import measure, quality
+from benchmarks import measure
+from benchmarks.command import command_line, data_folder, run, search, words_of
 from supernet.config import DeriveConfig, arguments, load_train_config
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.stages import load_data, recipe_of, space_of
@@ -75,7 +75,7 @@ def main() -> None:
     searched(source, chosen["source"], chosen, ["seed=0"])
     if not (source / "metrics.json").is_file():
         runtime = [word for word in chosen["train"] if word.startswith("runtime.")]
-        quality.run("derive.py", f"run={source}", *DERIVE, *runtime)
+        run("derive.py", f"run={source}", *DERIVE, *runtime)
     for seed in chosen["seeds"].split(","):
         init = [f"init_from={source}", *(f"init.{word}" for word in chosen["init"])]
         runs = [folder / f"{start}-{seed}" for start in ("nothing", "init")]
@@ -88,40 +88,23 @@ def main() -> None:
 
 
 def arguments_of(words: list[str]) -> dict:
-    """key=value words. Errors: SystemExit for one that is unknown, and without data or source."""
-    found: dict = {"data": "", "source": "", "seeds": "0,1", "epochs": "10", "run": "", "quick": "false"}
-    passed: dict[str, list[str]] = {"train": [], "init": []}
-    for word in ("quick=true" if word == "--quick" else word for word in words):
-        key, equals, value = word.partition("=")
-        command, _, rest = key.partition(".")
-        if equals and rest and command in passed:
-            passed[command].append(f"{rest}={value}")
-        elif equals and key in found:
-            found[key] = value
-        else:
-            known = ", ".join([*found, "train.…", "init.…"])
-            sys.exit(f"transfer.py: {word!r}: give KEY=VALUE, KEY one of {known}")
+    """KEY=VALUE words. Errors: SystemExit for one that is unknown, and without data or source."""
+    keys = {"data": "", "source": "", "seeds": "0,1", "epochs": "10", "run": "", "quick": "false"}
+    found = words_of("transfer.py", words, keys, ("train", "init"))
     if not found["data"] or not found["source"]:
         sys.exit("transfer.py: give data=NAME and source=NAME, such as data=amazon-toys source=amazon-beauty")
-    return found | passed
+    return found
 
 
 def folder_of(name: str) -> Path:
     """A path, or a folder of $SUPERNET_DATA."""
-    if "SUPERNET_DATA" not in os.environ and not Path(name).is_dir():
-        sys.exit(f"transfer.py: set SUPERNET_DATA to the folder that holds {name}/, or give its path")
-    return Path(name) if Path(name).is_dir() else Path(os.environ["SUPERNET_DATA"]) / name
+    return Path(name) if Path(name).is_dir() else data_folder("transfer.py", name)
 
 
 def searched(folder: Path, data: str, chosen: dict, more: list[str]) -> None:
-    """train.py where `folder` has no finished search yet, or where it was stopped, the rest of it."""
-    if (folder / "genotype.json").is_file():
-        return
-    if (folder / "checkpoint.pt").is_file():
-        quality.run("train.py", f"resume={folder}")
-        return
+    """The search of `data` in `folder`, to its end."""
     usual = [*USUAL, *(QUICK if chosen["quick"] == "true" else ()), *chosen["train"]]
-    quality.run("train.py", f"run={folder}", f"data.path={folder_of(data)}", *usual, *more)
+    search(folder, f"data.path={folder_of(data)}", *usual, *more)
 
 
 def search_curve(folder: Path) -> Curve:
@@ -185,6 +168,7 @@ def row(chosen: dict, stage: str, seed: str, nothing: Curve, init: Curve, **more
         data=folder_of(chosen["data"]).name,
         source=folder_of(chosen["source"]).name,
         stage=stage,
+        command=command_line("transfer.py"),
         seed=int(seed),
         train=chosen["train"],
         init_options=chosen["init"],

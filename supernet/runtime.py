@@ -12,10 +12,17 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Row = TypeVar("Row")
 
 
 class InputError(Exception):
@@ -66,6 +73,25 @@ def whole_lines(path: Path) -> list[str]:
     if len(whole) < len(lines):
         path.write_text("".join(whole), encoding="utf-8")
     return whole
+
+
+def read_rows(path: Path | None, kind: type[Row], name: str) -> list[Row]:
+    """The dataclass `kind` of every line of a JSON file that lines are added to, as `whole_lines`; none
+    without a path. Errors: InputError for a line that is not `name`."""
+    rows: list[Row] = []
+    for number, line in enumerate([] if path is None else whole_lines(path), start=1):
+        try:
+            rows.append(kind(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}, line {number}: not {name}: {error}; remove the file") from None
+    return rows
+
+
+def add_row(path: Path | None, row: DataclassInstance) -> None:
+    """Add a dataclass to a JSON file as a line; nothing without a path."""
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(row)) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -186,7 +186,7 @@ def test_rows_are_complete(script, name, folder):
 
 
 def test_strategies_and_an_adviser_are_compared_on_a_table(chat):
-    from benchmarks.search_quality import on_the_table
+    from benchmarks.table_search import on_the_table
     from benchmarks.tabular import designs_of
     from supernet.config import load_space
     from supernet.pipeline.stages import space_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
-from supernet.pipeline.recipes import origin, read_recipes
+from supernet.pipeline.recipes import Recipes, origin, read_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.retraining import closed_forms, design, retrain
 from supernet.pipeline.ruled import bound_rules
@@ -60,23 +60,9 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     start = fitted(start, beside.views, log)
     beside, text_seconds = finetune_texts(beside, run, config, sealed, log)
     bench = Bench(sealed, run, config, device, beside, rules, start)
-    journal = folder / "tuning.journal"
-    contenders = choose(bench, genotype, taken, journal, log)
-    same: list[object] = [origin(run), run.model, run.eval, run.graph]
-    same += [config.protocol, config.refit, config.top, config.finetune]
-    if start is not None:
-        same += [start.digest, config.init]
-        note = f"{contenders[0].note}; begun with {Path(str(config.init_from)).name}"
-        contenders[0] = replace(contenders[0], note=note)
-    kept = Kept(folder, same)
-    if config.fuse and run.eval.cold:
-        log.info("fuse: left out, as validation looks at new nodes, which a closed form cannot score")
-    elif taken is None and config.protocol == "strict" and config.fuse:
-        contenders[0] = with_fusion(bench, contenders[0], kept, journal, log)
-    contenders[0] = with_tuned_texts(contenders[0], config, text_seconds)
-    config = beside_its_closed_form(config, contenders[0])
-    bench = replace(bench, derive=config)
-    contenders += ablations(contenders[0], space_of(run.space)) if config.ablate else []
+    journal, kept = folder / "tuning.journal", kept_of(bench, folder)
+    bench, contenders = all_contenders(bench, genotype, taken, kept, text_seconds, journal, log)
+    config = bench.derive
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
     parts = KNOWN if config.refit else LEARNT
@@ -85,12 +71,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     results = open_test(yardstick, contenders, outcomes, config)
     verdict = judge(results, run.eval.metric)
     cold = open_cold(data, contenders, outcomes, others, run.eval)
-    tag = "test" if config.protocol == "strict" else f"test_{config.protocol}"
-    with Board(folder / "tensorboard") as board:
-        board.text("protocol", PROTOCOLS[config.protocol])
-        board.text("cohorts", beyond_tables(results, yardstick, run.eval.metric))
-        for result in results:
-            board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
+    show_results(folder, config.protocol, results, beyond_tables(results, yardstick, run.eval.metric))
     genotype.refined(contenders[0].choices).save(folder / "derived.json")
     derived = outcomes[DERIVED][0]
     found = Findings(data, run, config, genotype, results, verdict, yardstick, derived, rules, cold)
@@ -98,6 +79,49 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     warn(verdict, log)
     kept.drop()
     return folder
+
+
+def kept_of(bench: Bench, folder: Path) -> Kept:
+    """The outcomes of earlier starts on the run in `folder`, by all that every training depends on."""
+    run, config = bench.run, bench.derive
+    same: list[object] = [origin(run), run.model, run.eval, run.graph]
+    same += [config.protocol, config.refit, config.top, config.finetune]
+    same += [] if bench.start is None else [bench.start.digest, config.init]
+    return Kept(folder, same)
+
+
+def all_contenders(
+    bench: Bench,
+    genotype: Genotype,
+    taken: Recipes | None,
+    kept: Kept,
+    text_seconds: float,
+    journal: Path,
+    log: logging.Logger,
+) -> tuple[Bench, list[Contender]]:
+    """Every model to train, the derived one first with its fusion, and the bench with the closed form that it
+    is fused with among the baselines. text_seconds: of fine-tuning the texts."""
+    config = bench.derive
+    derived, *others = choose(bench, genotype, taken, journal, log)
+    if bench.start is not None:
+        derived = replace(derived, note=f"{derived.note}; begun with {Path(str(config.init_from)).name}")
+    if config.fuse and bench.run.eval.cold:
+        log.info("fuse: left out, as validation looks at new nodes, which a closed form cannot score")
+    elif taken is None and config.protocol == "strict" and config.fuse:
+        derived = with_fusion(bench, derived, kept, journal, log)
+    derived = with_tuned_texts(derived, config, text_seconds)
+    own = ablations(derived, space_of(bench.run.space)) if config.ablate else []
+    return replace(bench, derive=beside_its_closed_form(config, derived)), [derived, *others, *own]
+
+
+def show_results(folder: Path, protocol: str, results: Sequence[Result], cohorts: str) -> None:
+    """The test part's means in TensorBoard, with the flag of the protocol."""
+    tag = "test" if protocol == "strict" else f"test_{protocol}"
+    with Board(folder / "tensorboard") as board:
+        board.text("protocol", PROTOCOLS[protocol])
+        board.text("cohorts", cohorts)
+        for result in results:
+            board.scalars(0, {f"{tag}/{m}/{result.name}": value for m, value in result.means().items()})
 
 
 def with_fusion(

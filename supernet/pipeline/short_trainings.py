@@ -3,13 +3,12 @@ not train them again."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from supernet.runtime import InputError, whole_lines
+from supernet.runtime import add_row, read_rows
 from supernet.search.selection import Choices
 
 
@@ -32,7 +31,7 @@ class ShortTrainings:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
-        self.rows = [] if path is None else [_row(path, k, line) for k, line in enumerate(whole_lines(path))]
+        self.rows = read_rows(path, ShortTraining, "a training of a selection")
         self._known = {_key(row.choices, row.steps): row for row in self.rows}
 
     @property
@@ -49,20 +48,9 @@ class ShortTrainings:
         row = ShortTraining(dict(choices), steps, train(), perf_counter() - start)
         self.rows.append(row)
         self._known[_key(choices, steps)] = row
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(row)) + "\n")
+        add_row(self.path, row)
         return row.score
 
 
 def _key(choices: Choices, steps: int) -> tuple[object, ...]:
     return (steps, *sorted(choices.items()))
-
-
-def _row(path: Path, number: int, line: str) -> ShortTraining:
-    try:
-        return ShortTraining(**json.loads(line))
-    except (ValueError, TypeError):
-        raise InputError(
-            f"{path}, line {number + 1}: not a training of a selection: {line[:60]!r}; remove the file"
-        ) from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from supernet.runtime import InputError, whole_lines
+from supernet.runtime import InputError, add_row, read_rows
 from supernet.search.strategies import Strategy
 from supernet.search.strategies.base import Choices
 
@@ -43,14 +42,12 @@ class History:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path, self.rows = path, _read(path)
+        self.path, self.rows = path, read_rows(path, Evaluation, "an evaluation")
 
     def append(self, row: Evaluation) -> None:
         """Write it down at once."""
         self.rows.append(row)
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(row)) + "\n")
+        add_row(self.path, row)
 
 
 def explore(
@@ -106,13 +103,3 @@ def _spent(rows: Sequence[Evaluation], budget: Budget) -> bool:
     if len(rows) >= budget.evaluations:
         return True
     return budget.seconds is not None and bool(rows) and rows[-1].seconds >= budget.seconds
-
-
-def _read(path: Path | None) -> list[Evaluation]:
-    rows: list[Evaluation] = []
-    for number, line in enumerate([] if path is None else whole_lines(path), start=1):
-        try:
-            rows.append(Evaluation(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{path}, line {number}: not an evaluation: {error}; remove the file") from None
-    return rows

@@ -52,13 +52,7 @@ def test_tensorboard_has_both_levels_and_every_mixture(finished):
 def test_killing_and_resuming_equals_never_stopping(finished, clicks, small, tmp_path, epoch):
     folder = tmp_path / "killed"
     overrides = [*data_of(clicks), *small, f"run={folder}", "search.checkpoint_every=1"]
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *overrides],
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        _wait_for_epoch(folder / "checkpoint.pt", epoch, process)
-        process.send_signal(signal.SIGKILL)
+    kill_at_epoch(folder, overrides, epoch)
     assert not (folder / "genotype.json").exists(), (
         "the run ended before it was killed: the test shows nothing"
     )
@@ -74,6 +68,17 @@ def test_killing_and_resuming_equals_never_stopping(finished, clicks, small, tmp
     assert (
         Genotype.load(folder / "genotype.json").choices == Genotype.load(finished / "genotype.json").choices
     )
+
+
+def kill_at_epoch(folder, overrides, epoch):
+    """train.py with the overrides, killed once the checkpoint in `folder` is of this epoch."""
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *overrides],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        _wait_for_epoch(folder / "checkpoint.pt", epoch, process)
+        process.send_signal(signal.SIGKILL)
 
 
 def _wait_for_epoch(path, epoch, process):

@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +11,8 @@ import torch
 
 from supernet.space import Genotype
 
-from .conftest import ROOT, command, data_of, write_clicks
-from .test_search_run import _wait_for_epoch
+from .conftest import command, data_of, write_clicks
+from .test_search_run import kill_at_epoch
 
 FEW = ["tuning.trials=1", "baselines=[pop,lightgcn]", "random_genotypes=0", "seeds=[0]", "fuse=[]",
        "runtime.threads=1"]  # fmt: skip
@@ -84,13 +81,7 @@ def test_killing_and_resuming_equals_never_stopping(begun, finished, domain, sma
         f"init_from={finished}",
         "search.checkpoint_every=1",
     ]
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *overrides],
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        _wait_for_epoch(folder / "checkpoint.pt", epoch, process)
-        process.send_signal(signal.SIGKILL)
+    kill_at_epoch(folder, overrides, epoch)
     assert not (folder / "genotype.json").exists(), "the run ended before it was killed"
     if epoch == 0:
         (folder / "checkpoint.pt").unlink()  # as if it had died before the first: all is taken again

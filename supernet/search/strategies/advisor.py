@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from supernet.endpoint import address, post
-from supernet.runtime import InputError, whole_lines
+from supernet.runtime import InputError, add_row, read_rows
 from supernet.search.settings import ADVISOR, AdvisorSettings
 from supernet.search.strategies.advice import read_designs, request
 from supernet.search.strategies.base import STRATEGIES, Choices
@@ -46,7 +45,7 @@ class Record:
     order, so that a killed search asks nothing twice. Errors: InputError for a line that is none."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path, self.rows, self.place = path, _read(path), 0
+        self.path, self.rows, self.place = path, read_rows(path, Advice, "an answer"), 0
 
     def next(self, asked: str) -> str | None:
         """The next answer on record; None after the last. Errors: InputError where something else was
@@ -65,9 +64,7 @@ class Record:
         """Write it down at once."""
         self.rows.append(row)
         self.place += 1
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(row)) + "\n")
+        add_row(self.path, row)
 
 
 @STRATEGIES.register(ADVISOR)
@@ -156,7 +153,7 @@ class Advisor:
 
 def advice_counts(path: Path) -> dict[str, Any] | None:
     """What the answers on record came to, for search.json; None where nothing was asked."""
-    rows = _read(path)
+    rows = read_rows(path, Advice, "an answer")
     return _counts(rows) if rows else None
 
 
@@ -166,13 +163,3 @@ def _counts(rows: Sequence[Advice]) -> dict[str, Any]:
         invalid.update(row.invalid)
     total = {key: sum(getattr(row, key) for row in rows) for key in ("random", "retried", "seconds")}
     return {"requests": len(rows), **total, "invalid": dict(invalid)}
-
-
-def _read(path: Path | None) -> list[Advice]:
-    rows: list[Advice] = []
-    for number, line in enumerate([] if path is None else whole_lines(path), start=1):
-        try:
-            rows.append(Advice(**json.loads(line)))
-        except (ValueError, TypeError) as error:
-            raise InputError(f"{path}, line {number}: not an answer: {error}; remove the file") from None
-    return rows

@@ -1,0 +1,63 @@
+"""What the benchmarks of whole runs share: KEY=VALUE words, and the two command lines."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import measure
+
+
+def words_of(script: str, words: Sequence[str], keys: dict[str, str], passed: Sequence[str]) -> dict:
+    """KEY=VALUE words over the defaults `keys`, and by each name in `passed` the words NAME.KEY=VALUE without
+    the name; --quick is quick=true. Errors: SystemExit for a word that is none of these."""
+    found: dict = dict(keys) | {name: [] for name in passed}
+    for word in ("quick=true" if word == "--quick" else word for word in words):
+        key, equals, value = word.partition("=")
+        name, _, rest = key.partition(".")
+        if equals and rest and name in passed:
+            found[name].append(f"{rest}={value}")
+        elif equals and key in keys:
+            found[key] = value
+        else:
+            known = ", ".join([*keys, *(f"{name}.…" for name in passed)])
+            sys.exit(f"{script}: {word!r}: give KEY=VALUE, KEY one of {known}")
+    if found.get("quick", "false") not in ("true", "false"):
+        sys.exit(f"{script}: quick={found['quick']}: give true or false")
+    return found
+
+
+def command_line(script: str) -> str:
+    """The command that was typed, to stand beside what it measured."""
+    return shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]])
+
+
+def data_folder(script: str, name: str) -> Path:
+    """A folder of $SUPERNET_DATA. Errors: SystemExit where that is not set."""
+    if "SUPERNET_DATA" not in os.environ:
+        sys.exit(f"{script}: set SUPERNET_DATA to the folder that holds {name}/")
+    return Path(os.environ["SUPERNET_DATA"]) / name
+
+
+def run(script: str, *overrides: str) -> None:
+    """Run one of the command lines; its tables go to standard error. A later override replaces an earlier."""
+    last = {word.partition("=")[0].lstrip("+"): word for word in overrides}
+    command = [script, *last.values()]
+    print("benchmark:", *command, file=sys.stderr, flush=True)
+    done = subprocess.run([sys.executable, *command], cwd=measure.ROOT, stdout=sys.stderr, check=False)
+    if done.returncode:
+        sys.exit(f"benchmark: {script} ended with {done.returncode}")
+
+
+def search(folder: Path, *overrides: str) -> None:
+    """train.py in `folder`, or the rest of it where it was stopped; nothing where it has ended."""
+    if (folder / "genotype.json").is_file():
+        return
+    if (folder / "checkpoint.pt").is_file():
+        run("train.py", f"resume={folder}")
+    else:
+        run("train.py", f"run={folder}", *overrides)

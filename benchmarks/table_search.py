@@ -1,0 +1,79 @@
+"""Searches on the tabular benchmark alone, without training: random search at so many seconds, and every
+strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from supernet.config import load_space
+from supernet.pipeline.stages import space_of
+from supernet.search.settings import AdvisorSettings, SearchSettings
+from supernet.search.strategies import make_strategy
+from supernet.search.tabular import Table, Training
+from supernet.space import identity_of
+
+DRAWS = 200
+"""Runs of random search for each seed of a method."""
+
+
+def random_regrets(table: Table, seconds: float, seed: int) -> list[float]:
+    """Regret of random search over designs and recipes: trainings in a random order until the seconds are
+    spent, the one that ranks best on valid wins; DRAWS runs."""
+    rows = first_seed(table)
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(DRAWS):
+        best, left = None, seconds
+        for k in generator.permutation(len(rows)):
+            if best is not None and rows[k].seconds > left:
+                break
+            left -= rows[k].seconds
+            best = rows[k] if best is None or rows[k].valid > best.valid else best
+        found.append(table.regret(best.hash))
+    return found
+
+
+def first_seed(table: Table) -> list[Training]:
+    """The trainings of the first seed: what a search by training may draw from."""
+    every = [row for rows in table.trainings.values() for row in rows]
+    first = min(row.seed for row in every)
+    return [row for row in every if row.seed == first]
+
+
+def on_the_table(table: Table, seeds: int, names: Sequence[str], model: str | None = None) -> Iterator[dict]:
+    """Regret of every strategy over the seconds of its trainings, where an evaluation is one training of a
+    design with a recipe that is drawn for it."""
+    space = space_of(load_space("tabular"))
+    identity = identity_of(space)
+    by_design: dict[str, list[Training]] = {}
+    for row in first_seed(table):
+        by_design.setdefault(row.hash, []).append(row)
+    marks = [30, 60, 120, 240, 480, 960]
+    for name in names:
+        settings = SearchSettings(strategy=name, advisor=AdvisorSettings(model))
+        for seed in range(seeds):
+            generator = np.random.default_rng(seed)
+            strategy = make_strategy(settings, space, torch.Generator().manual_seed(seed))
+            spent, best, curve = 0.0, None, {}
+            while spent < marks[-1]:
+                choices = strategy.ask()
+                rows = by_design[identity(choices)]
+                row = rows[int(generator.integers(len(rows)))]
+                strategy.tell(choices, row.valid)
+                spent += row.seconds
+                best = row if best is None or row.valid > best.valid else best
+                for mark in marks:
+                    if spent <= mark:
+                        curve[mark] = table.regret(best.hash)
+            known = dict(sorted(curve.items()))
+            yield {
+                "kind": "strategy",
+                "data": table.data,
+                "method": name,
+                "seed": seed,
+                "regret": [known.get(mark) for mark in marks],
+                "seconds": marks,
+            }
