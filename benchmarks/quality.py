@@ -5,8 +5,9 @@
 
 data: ml-100k, or a folder of $SUPERNET_DATA with an experiment of that name. strict searches (in FOLDER,
 where no search has finished yet), tunes on valid, retrains once a seed and opens the test part once. paper
-takes the genotype and the recipes of the strict run in FOLDER, trains on the published train file for the
-epochs chosen there, and derives in FOLDER-paper. --quick is the small form that tests run. Models are printed
+takes the genotype and the recipes of the strict run in FOLDER (its metrics.json, or recipes.json where
+derive.open_test=false left its test part closed), trains on the published train file for the epochs chosen
+there, and derives in FOLDER-paper. --quick is the small form that tests run. Models are printed
 one a JSON line, the verdict last; they are appended to benchmarks/results/quality.jsonl unless quick.
 """
 
@@ -54,12 +55,14 @@ def main() -> None:
         return
     if chosen["protocol"] == "paper":
         strict, folder = folder, folder.with_name(f"{folder.name}-paper")
-        copied(strict, folder)
-        more = ["protocol=paper", f"recipes={strict / 'metrics.json'}", "tune=[]", "tuning.trials=0"]
+        recipes = copied(strict, folder)
+        more = ["protocol=paper", f"recipes={recipes}", "tune=[]", "tuning.trials=0"]
     else:
         more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING[chosen["data"] != "ml-100k"]]
         more += ["tuning.trials=1"] if quick else []
     derive(chosen, folder, more, quick)
+    if not (folder / "metrics.json").is_file():
+        return  # derive.open_test=false
     report(chosen, folder, quick)
 
 
@@ -102,14 +105,16 @@ def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> None:
     run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
 
 
-def copied(strict: Path, folder: Path) -> None:
-    """The search of a strict run, to be derived again."""
-    if not (strict / "metrics.json").is_file():
+def copied(strict: Path, folder: Path) -> Path:
+    """The search of a strict run, to be derived again; returns the file of its recipes."""
+    found = [strict / name for name in ("metrics.json", "recipes.json") if (strict / name).is_file()]
+    if not found:
         sys.exit(f"quality.py: {strict / 'metrics.json'}: no such file; run protocol=strict first")
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.yaml", "genotype.json", "checkpoint.pt"):
         if (strict / name).is_file():
             shutil.copyfile(strict / name, folder / name)
+    return found[0]
 
 
 def report(chosen: dict, folder: Path, quick: bool) -> None:

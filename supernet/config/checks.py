@@ -173,6 +173,8 @@ def _protocol(config: DeriveConfig) -> None:
             "protocol=paper has no valid part to choose the epochs by; give epochs=<number>, or "
             "recipes=<metrics.json of a strict run>"
         )
+    if config.protocol == "paper" and not config.open_test:
+        raise InputError("open_test=false is of protocol=strict; paper chooses nothing, it only tests")
     if config.protocol == "paper" and not config.refit:
         raise InputError("refit=false is of protocol=strict; paper trains on train + alpha + valid")
     if config.tuning.trials and (config.protocol == "paper" or config.recipes is not None):

@@ -217,7 +217,9 @@ class DeriveConfig:
         "strict"  # strict; paper: the published split as it is and fixed epochs, flagged everywhere
     )
     epochs: int = 0  # paper: train every model for so many; 0: as many as `recipes` has for it
-    recipes: str | None = None  # metrics.json of a strict run, whose tuned recipes are taken over
+    recipes: str | None = (
+        None  # metrics.json or recipes.json of a strict run, whose tuned recipes are taken over
+    )
     tune: list[str] = field(
         default_factory=lambda: ["derived", "lightgcn"]
     )  # those of the trained models that are tuned on their own, or random, all; others: LightGCN's recipe
@@ -225,6 +227,7 @@ class DeriveConfig:
     once_below: float = (
         0.0  # baselines tuned to less than this share of the best valid score: first seed alone
     )
+    open_test: bool = True  # false: choose and train, write recipes.json, leave the test part closed
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(
         default_factory=list

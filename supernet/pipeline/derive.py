@@ -20,7 +20,7 @@ from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
-from supernet.pipeline.recipes import Recipes, origin, read_recipes
+from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.retraining import closed_forms, design, retrain
 from supernet.pipeline.ruled import bound_rules
@@ -36,7 +36,10 @@ from supernet.space import Genotype
 
 
 def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
-    """Derive, tune, retrain, evaluate; write the result files into the run folder and return it."""
+    """Derive, tune, retrain, evaluate; write the result files into the run folder and return it.
+
+    With derive.open_test=false it ends before the test part is looked at: recipes.json says what was chosen.
+    """
     folder = Path(config.run)
     require_run(folder)
     if (folder / "metrics.json").exists():
@@ -65,6 +68,10 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     config = bench.derive
     outcomes = retrain(bench, contenders, kept, log)
     outcomes |= closed_forms(bench, taken, kept, journal, log)
+    if not config.open_test:
+        path = write_recipes(folder, run, genotype.hash, contenders, outcomes)
+        log.info("the test part stays closed; what was chosen is in %s", path)
+        return folder
     parts = KNOWN if config.refit else LEARNT
     others = {} if data.cold is None else baseline_lists(run, sealed, beside, parts, bench.depth)
     yardstick = Yardstick.of(data, run.eval.ks)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from supernet.config import TrainConfig, published_names
-from supernet.pipeline.contenders import Fusion
-from supernet.runtime import InputError
+from supernet.pipeline.contenders import Contender, Fusion, Trained
+from supernet.runtime import InputError, write_json
 from supernet.training.recipe import Recipe
 
 VERSION = 3
-"""Of metrics.json."""
+"""Of metrics.json and recipes.json."""
+
+FILE = "recipes.json"
+"""Written by `derive.py open_test=false`."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Taken:
 
 @dataclass(frozen=True)
 class Recipes:
-    """The models of one metrics.json by name; `loss` is the run's, which all models share."""
+    """The models of one metrics.json or recipes.json by name; `loss` is the run's, which all models share."""
 
     path: Path
     models: Mapping[str, Any]
@@ -69,8 +72,33 @@ class Recipes:
         return dict(found["recipe"])
 
 
+def write_recipes(
+    folder: Path,
+    run: TrainConfig,
+    genotype: str,
+    contenders: Sequence[Contender],
+    outcomes: Mapping[str, Sequence[Trained]],
+) -> Path:
+    """What was chosen, model by model, into recipes.json: all that `read_recipes` reads, and no metric."""
+    by_name = {contender.name: contender for contender in contenders}
+    models = {name: _chosen(by_name.get(name), trained) for name, trained in outcomes.items()}
+    raw = {"version": VERSION, "protocol": {"name": "strict"}, "run": origin(run), "genotype": genotype}
+    write_json(folder / FILE, raw | {"models": models})
+    return folder / FILE
+
+
+def _chosen(contender: Contender | None, trained: Sequence[Trained]) -> dict[str, Any]:
+    fusion = None if contender is None else contender.fusion
+    return {
+        "recipe": trained[0].settings if contender is None else asdict(contender.recipe),
+        "epochs": [one.epochs for one in trained],
+        "choices": None if contender is None else contender.choices,
+        "fusion": None if fusion is None else asdict(fusion),
+    }
+
+
 def read_recipes(path: Path, run: TrainConfig, genotype: str) -> Recipes:
-    """The recipes of a metrics.json, for `run` and its genotype (its hash).
+    """The recipes of a metrics.json or recipes.json, for `run` and its genotype (its hash).
 
     A recipe may come only from where nothing was chosen on this run's test part: a strict run on the same
     data and split. Errors: InputError otherwise, and for a file that is none or of another version.
@@ -110,7 +138,9 @@ def _read(path: Path) -> dict[str, Any]:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"recipes={path}: {reason}; give the metrics.json of a strict run") from None
+        raise InputError(
+            f"recipes={path}: {reason}; give the metrics.json or recipes.json of a strict run"
+        ) from None
     found = raw.get("version") if isinstance(raw, dict) else None
     if found != VERSION:
         raise InputError(f"{path}: field 'version' is {found!r}; this release reads version {VERSION}")

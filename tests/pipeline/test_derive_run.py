@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from supernet.config import load_train_config
+from supernet.pipeline.recipes import read_recipes
 from supernet.pipeline.stages import load_data
 
 from .conftest import command
@@ -127,6 +128,28 @@ def test_the_test_part_is_not_opened_twice(derived):
     assert (folder / "metrics.json").read_text() == before
 
 
+def test_the_test_part_stays_closed_until_it_is_asked_for(finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    few = [*SMALL, "baselines=[item_knn,lightgcn]", "random_genotypes=0", "seeds=[0]", "tuning.trials=2"]
+    result = command("derive.py", f"run={folder}", *few, "open_test=false")
+    assert result.returncode == 0, result.stderr
+    for name in ("metrics.json", "results.md", "per_user.parquet", "recommendations.parquet"):
+        assert not (folder / name).exists()
+    assert "NDCG" not in result.stdout
+    run, closed = load_train_config(folder), folder / "recipes.json"
+    genotype = json.loads((folder / "genotype.json").read_text())["hash"]
+    taken = read_recipes(closed, run, genotype)
+    assert command("derive.py", f"run={folder}", *few).returncode == 0
+    opened = read_recipes(folder / "metrics.json", run, genotype)
+    for name in ("derived", "lightgcn"):
+        assert taken.of(name) == opened.of(name)
+    assert taken.settings("item_knn") == opened.settings("item_knn")
+    lines = [line.split("INFO")[-1] for line in (folder / "derive.log").read_text().splitlines()]
+    first, second = [line for line in lines if "derived seed 0" in line]
+    assert first == second, "trained once, its seconds among the words"
+
+
 @pytest.mark.slow
 def test_trials_of_other_conditions_do_not_count(derived, finished, tmp_path):
     folder = tmp_path / "run"
@@ -163,6 +186,10 @@ def _start_trial_and_die(journal):
         (["run={finished}", "seeds=[1,1]"], ["seeds"]),
         (["run={finished}", "tuning.space.lr.low=1"], ["tuning.space.lr", "low"]),
         (["run={finished}", "baselines=[pop,pop]"], ["baselines", "twice"]),
+        (
+            ["run={finished}", "protocol=paper", "epochs=2", "tuning.trials=0", "open_test=false"],
+            ["open_test"],
+        ),
     ],
     ids=[
         "no run",
@@ -173,6 +200,7 @@ def _start_trial_and_die(journal):
         "equal seeds",
         "range",
         "twice",
+        "closed paper",
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(overrides, words, finished, tmp_path):
