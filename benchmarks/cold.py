@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import command_line, data_folder, run, search, words_of
+from benchmarks.command import data_folder, run, search, words_of
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "cold.jsonl"
 USUAL = ("baselines=[pop,lightgcn]", "random_genotypes=0", "tuning.trials=3", "tune=[derived]")
@@ -68,7 +68,7 @@ def report(chosen: dict, folder: Path, quick: bool) -> None:
         "data": chosen["data"],
         "side": chosen["side"],
         "told": found["told"],
-        "command": command_line("cold.py"),
+        "command": measure.command_line(),
         "genotype": whole["genotype"],
         "commit": measure.commit(),
         "processor": measure.processor(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,11 +28,6 @@ def words_of(script: str, words: Sequence[str], keys: dict[str, str], passed: Se
     if found.get("quick", "false") not in ("true", "false"):
         sys.exit(f"{script}: quick={found['quick']}: give true or false")
     return found
-
-
-def command_line(script: str) -> str:
-    """The command that was typed, to stand beside what it measured."""
-    return shlex.join(["python", f"benchmarks/{script}", *sys.argv[1:]])
 
 
 def data_folder(script: str, name: str) -> Path:

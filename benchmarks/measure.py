@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -83,13 +84,18 @@ def ratios(times: dict[str, list[float]], above: str, below: str) -> list[float]
 
 
 def row(name: str, values: list[float], unit: str, **more: object) -> None:
-    """Print one JSON line: the median, its spread, the machine and the versions."""
+    """Print one JSON line: the median, its spread, the command, the machine and the versions."""
     line = {"name": name, "value": statistics.median(values), "unit": unit}
     if unit == "ratio":
         line["ratio"] = line["value"]
     line |= {"min": min(values), "max": max(values), "repeats": len(values)}
-    same = {"processor": processor(), "commit": commit()} | versions()
+    same = {"command": command_line(), "processor": processor(), "commit": commit()} | versions()
     print(json.dumps(line | more | same), flush=True)
+
+
+def command_line() -> str:
+    """The command that was typed, to stand beside what it measured."""
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def processor() -> str:

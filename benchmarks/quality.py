@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import command_line, data_folder, run, search, words_of
+from benchmarks.command import data_folder, run, search, words_of
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "quality.jsonl"
 FILES = {"ml-1m": "interactions.tsv"}
@@ -33,11 +33,12 @@ TRAINED = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "
 PUBLISHED = ("lightgcn_bpr",)
 ITEM_NORM = "+tuning.space.item_norm={low: 0.5, high: 1.0}"
 CORRECTION = "+tuning.space.correction={choices: [0.0, 0.25, 0.5]}"
-TUNING = {
-    True: ("tuning.trials=8", "epochs_once=true", "once_below=0.9", ITEM_NORM, CORRECTION),
-    False: ("tuning.trials=8", "epochs_once=true", "once_below=0.9", ITEM_NORM),  # its negatives are uniform
-}
-"""Of every trained model alike; whether negatives come from the batch."""
+TUNING = ("tuning.trials=8", "epochs_once=true", "once_below=0.9", ITEM_NORM)
+"""Of every trained model alike."""
+
+UNIFORM = ("ml-100k", "ml-1m")
+"""Experiments whose negatives are drawn uniformly; others take those of the batch, whose popularity there is
+a correction for."""
 
 QUICK = {
     "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
@@ -58,7 +59,8 @@ def main() -> None:
         recipes = copied(strict, folder)
         more = ["protocol=paper", f"recipes={recipes}", "tune=[]", "tuning.trials=0"]
     else:
-        more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING[chosen["data"] != "ml-100k"]]
+        more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING]
+        more += [] if chosen["data"] in UNIFORM else [CORRECTION]
         more += ["tuning.trials=1"] if quick else []
     derive(chosen, folder, more, quick)
     if not (folder / "metrics.json").is_file():
@@ -123,7 +125,7 @@ def report(chosen: dict, folder: Path, quick: bool) -> None:
     same = {
         "data": chosen["data"],
         "protocol": chosen["protocol"],
-        "command": command_line("quality.py"),
+        "command": measure.command_line(),
         "genotype": found["genotype"],
         "commit": measure.commit(),
         "processor": measure.processor(),

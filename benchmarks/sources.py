@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import command_line, data_folder, run, search, words_of
+from benchmarks.command import data_folder, run, search, words_of
 from benchmarks.quality import QUICK, model_line
 from supernet.pipeline.contenders import ABLATION, RULED
 from supernet.search.selection.sources import DROPPED, TEXT
@@ -109,7 +109,7 @@ def report(scenario: str, folder: Path, quick: bool) -> None:
     same = {
         "data": scenario,
         "protocol": "strict",
-        "command": command_line("sources.py"),
+        "command": measure.command_line(),
         "genotype": found["genotype"],
         "commit": measure.commit(),
         "processor": measure.processor(),

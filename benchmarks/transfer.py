@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import command_line, data_folder, run, search, words_of
+from benchmarks.command import data_folder, run, search, words_of
 from supernet.config import DeriveConfig, arguments, load_train_config
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.stages import load_data, recipe_of, space_of
@@ -168,7 +168,6 @@ def row(chosen: dict, stage: str, seed: str, nothing: Curve, init: Curve, **more
         data=folder_of(chosen["data"]).name,
         source=folder_of(chosen["source"]).name,
         stage=stage,
-        command=command_line("transfer.py"),
         seed=int(seed),
         train=chosen["train"],
         init_options=chosen["init"],

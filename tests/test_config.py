@@ -103,6 +103,11 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("loss.uniformity=-1", "loss.uniformity must be at least 0, found -1"),
         ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
+        ("search.select_temperatures=[0.5,1] loss=bpr", "needs a loss with a temperature, softmax or bsl"),
+        (
+            "search.strategy=evolution search.shrink_at=[2]",
+            "search.shrink_at=[2] is of search.strategy=bilevel",
+        ),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
         ("+training.foo=1", "no key 'training.foo'; the keys here are: autocast, batch_size"),
@@ -112,7 +117,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
 )
 def test_names_and_ranges_are_checked(override, message):
     with pytest.raises(InputError, match=re.escape(message)):
-        validate(typed(compose("train", override)))
+        validate(typed(compose("train", *override.split())))
 
 
 @pytest.mark.parametrize(
@@ -130,6 +135,7 @@ def test_names_and_ranges_are_checked(override, message):
             ["protocol=paper", "epochs=5", "tuning.trials=0", "refit=false"],
             "refit=false is of protocol=strict",
         ),
+        (["protocol=paper", "epochs=5", "tuning.trials=0", "open_test=false"], "open_test=false is of"),
         (["recipes=metrics.json"], "tuning.trials=5, but recipes are taken over; set tuning.trials=0"),
         (["tune=[derived,lightgnn]"], "tune: unknown name 'lightgnn'; choose from: all, derived, random"),
     ],
@@ -206,7 +212,7 @@ def test_a_damaged_saved_config_is_an_input_error(tmp_path):
 def test_presets_fix_every_slot_and_searches_do_not():
     names = [path.stem for path in (conf_folder() / "space").glob("*.yaml")]
     open_spaces = {name for name in names if space_of(load_space(name)).choices()}
-    assert open_spaces == {"small", "recommender", "full", "tabular"}
+    assert open_spaces == {"small", "recommender", "relations", "full", "tabular"}
 
 
 def test_an_unknown_preset_lists_the_others():

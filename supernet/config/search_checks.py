@@ -73,8 +73,28 @@ def _check_advisor(advisor: AdvisorSettings) -> None:
         raise InputError(f"search.strategy={ADVISOR}: {error}") from None
 
 
+OF_ALPHAS = (
+    "alpha_noise",
+    "idle",
+    "beta",
+    "zero_one",
+    "auxiliary_skip",
+    "shrink_at",
+    "eigenvalue_stop",
+    "snapshot",
+)
+"""Settings of how alphas are learnt, which other strategies than the loop do not do."""
+
+
 def _together(config: TrainConfig) -> None:
     search: SearchSettings = config.search
+    usual = SearchSettings()
+    for name in OF_ALPHAS if search.strategy != BILEVEL else ():
+        if getattr(search, name) != getattr(usual, name):
+            raise InputError(
+                f"search.{name}={getattr(search, name)} is of search.strategy={BILEVEL}, which learns "
+                f"alphas; search.strategy={search.strategy} does not: leave it out"
+            )
     if search.norm == "output" and search.cost == "partial":
         raise InputError("search.norm=output computes whole candidates; set search.cost=dense or norm=scale")
     if search.eigenvalue_stop and not search.eigenvalue_every:
@@ -90,6 +110,11 @@ def _together(config: TrainConfig) -> None:
         )
     if search.embeddings is not None and search.freeze != "embeddings":
         raise InputError("search.embeddings is read where search.freeze=embeddings; set both or neither")
+    if len(search.select_temperatures) > 1 and config.loss.name not in SHARED:
+        raise InputError(
+            f"search.select_temperatures={list(search.select_temperatures)} needs a loss with a temperature, "
+            f"{' or '.join(SHARED)}; found loss.name={config.loss.name}"
+        )
     if search.alpha_temperature == "learned" and config.loss.name not in SHARED:
         raise InputError(
             f"search.alpha_temperature=learned needs a loss with a temperature, {' or '.join(SHARED)}; "

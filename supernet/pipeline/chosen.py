@@ -24,7 +24,7 @@ from supernet.search.costs import Costs
 from supernet.search.explore import Budget, Evaluation, History, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, distinct, halving
-from supernet.search.settings import BILEVEL, AdvisorSettings
+from supernet.search.settings import BILEVEL, AdvisorSettings, SearchSettings
 from supernet.search.strategies import Advisor, make_strategy
 from supernet.search.strategies.advisor import ADVICE, advice_counts
 from supernet.space import Genotype, SearchSpace, identity_of
@@ -125,6 +125,13 @@ def choose_designs(
     return halving(pool, trials, steps), rows
 
 
+def seconds_before(folder: Path, settings: SearchSettings) -> float:
+    """What `choose_designs` had spent in this run folder before a kill."""
+    inherits = settings.strategy != BILEVEL and settings.evaluate == "inherited"
+    rows = History(folder / EVALUATIONS).rows if inherits else []
+    return ShortTrainings(folder / SELECTION).seconds + (rows[-1].seconds if rows else 0.0)
+
+
 def tell_advice(advice: Mapping[str, Any], settings: AdvisorSettings, log: logging.Logger) -> None:
     """What an adviser's answers came to; a warning where most of its designs had to be drawn at random."""
     wanted, invalid = advice["requests"] * settings.batch, advice["invalid"]
@@ -145,24 +152,24 @@ def genotype_of(
     evaluations: Sequence[Evaluation],
     selecting: float,
 ) -> Genotype:
-    """The first of the designs, with what the search measured. selecting: seconds beside those of the epochs,
-    without those of evaluations, which tell their own."""
+    """The first of the designs, with what the search measured. selecting: seconds of `choose_designs`."""
     space = search.model.space
     names = space.candidates()
     metric = f"valid/{config.eval.metric}"
     metrics: dict[str, float] = {}
     if search.history:
-        last = search.history[-1]
+        last = search.outcome()
         metrics = {metric: last["score"], "alpha_loss": last["alpha_loss"], "entropy": last["entropy"]}
     if evaluations:
         metrics |= {metric: evaluations[-1].best, "evaluations": len(evaluations)}
+    searching = search.prepared + sum(record["seconds"] for record in search.history)
     genotype = Genotype(
         choices=designs[0],
         layers=space.layers,
         tie_sides=space.tie_sides,
         relations=space.relations,
         space=space.fingerprint(),
-        metrics=metrics | {"seconds": sum(record["seconds"] for record in search.history) + selecting},
+        metrics=metrics | {"seconds": searching + selecting},
         mixture={slot: dict(zip(names[slot], p.tolist(), strict=True)) for slot, p in mixture.items()},
         seed=config.seed,
     )

@@ -1,4 +1,4 @@
-"""Embeddings that a search takes as they are: read from a derived model, or trained first by MF."""
+"""Embeddings that a search takes as they are: those of another search, or trained first by MF."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig, load_space
+from supernet.config import TrainConfig, load_space, load_train_config
 from supernet.data.dataset import Dataset
 from supernet.data.graph import SIDES, Graph
 from supernet.model import Recommender
+from supernet.pipeline.folder import CHECKPOINT
 from supernet.pipeline.stages import recipe_of, space_of, train_model
 from supernet.runtime import InputError
 
@@ -25,13 +26,13 @@ def start_from_embeddings(
 ) -> None:
     """Put into `model` the embeddings that config.search asks for, where it freezes them.
 
-    Errors: InputError for a file that holds no embeddings, or those of other data or another dim.
+    Errors: InputError for a run without embeddings, or on other parts, or of another dim.
     """
     settings = config.search
     if settings.freeze != "embeddings":
         return
     if settings.embeddings is not None:
-        found = read_embeddings(Path(settings.embeddings), model)
+        found = read_embeddings(Path(settings.embeddings), config, model)
         log.info("embeddings: read from %s, and kept as they are", settings.embeddings)
     else:
         recipe = replace(recipe_of(config), epochs=settings.pretrain_epochs)
@@ -52,21 +53,36 @@ def start_from_embeddings(
             own[KEY.format(side)].copy_(vectors)
 
 
-def read_embeddings(path: Path, model: Recommender) -> dict[str, Tensor]:
-    """Those of the derived.pt at `path`, by side."""
+def read_embeddings(folder: Path, config: TrainConfig, model: Recommender) -> dict[str, Tensor]:
+    """Those of the supernet in the run folder, by side: a search trains its weights on train alone.
+
+    A derived model is no source, as it has learnt from the alpha and the valid part, nor is a run on parts
+    that were cut otherwise.
+    """
+    if not folder.is_dir():
+        raise InputError(f"search.embeddings={folder}: no such folder; give the folder of a run of train.py")
+    there = load_train_config(folder)
+    for key in ("data", "split", "seed"):
+        if getattr(there, key) != getattr(config, key):
+            raise InputError(
+                f"search.embeddings={folder}: {key} is {getattr(there, key)} there, and "
+                f"{getattr(config, key)} here: its embeddings may know pairs of this run's alpha, valid and "
+                "test parts; give a run on the same data, split and seed"
+            )
+    path = folder / CHECKPOINT
     try:
-        state = torch.load(path, weights_only=True, map_location="cpu")
+        state = torch.load(path, weights_only=True, map_location="cpu")["model"]
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise InputError(f"search.embeddings={path}: {reason}; give the derived.pt of a run") from error
+        raise InputError(f"{path}: {reason}; give the folder of a finished search") from error
     own = model.state_dict()
     for side in SIDES:
         key = KEY.format(side)
         shape = tuple(own[key].shape)
-        found = tuple(state[key].shape) if isinstance(state, dict) and key in state else None
+        found = tuple(state[key].shape) if key in state else None
         if found != shape:
             raise InputError(
-                f"search.embeddings={path}: {key} is {found or 'missing'}, and this run needs {shape}; give "
-                "the derived.pt of a run with the same data, split and dim"
+                f"{path}: {key} is {found or 'missing'}, and this run needs {shape}; give a run with the "
+                "same model.dim whose features have id"
             )
     return {side: state[KEY.format(side)] for side in SIDES}

@@ -104,6 +104,10 @@ def _report(found: Findings) -> dict[str, Any]:
             for name, comparison in verdict.comparisons.items()
         },
         "ablations": {name: asdict(comparison) for name, comparison in verdict.ablations.items()},
+        "network": {
+            name: asdict(comparison) | {"holm_p": verdict.network_p[name]}
+            for name, comparison in verdict.network.items()
+        },
         "rules": None if found.rules is None else rules_report(found.rules, found.derived),
         "holm_p": verdict.corrected,
         "derived_ahead": verdict.wins,

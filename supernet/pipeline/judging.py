@@ -49,6 +49,7 @@ def trials_of(
         known=known,
         pool=settings.select_pool,
         steps=settings.select_steps,
+        dropped={slot: first.dropped for slot, (first, *_) in search.model.mixtures().items()},
         history=[{slot: torch.tensor(p) for slot, p in mixture.items()} for mixture in past],
     )
 
@@ -67,7 +68,12 @@ def _training(
     space, device = search.model.space, next(search.model.parameters()).device
     short = replace(search.recipe, epochs=1, validate_every=1)
     recipes = [
-        replace(short, temperature=short.temperature * factor) for factor in config.search.select_temperatures
+        replace(
+            short,
+            temperature=short.temperature * factor,
+            positive_temperature=short.positive_temperature * factor,
+        )
+        for factor in config.search.select_temperatures
     ]
 
     def train(choices: Choices, steps: int) -> float:

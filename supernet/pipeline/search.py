@@ -16,12 +16,11 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.data.views import Views
 from supernet.model import Recommender
-from supernet.pipeline.chosen import SELECTION, choose_designs, genotype_of
+from supernet.pipeline.chosen import choose_designs, genotype_of, seconds_before
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.search_board import close_board, show_epoch
-from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.pipeline.stages import (
     describe,
     graph_of,
@@ -77,19 +76,20 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         "space: %s designs in %d open slots; device %s", f"{space.size():,}", len(space.choices()), device
     )
     generator = torch.Generator().manual_seed(config.seed)
-    sealed = data.without("test").to(device)
+    sealed, begun = data.without("test").to(device), time.perf_counter()
     if not (resume is not None and (folder / CHECKPOINT).is_file()):
         start_from_embeddings(model, config, data.without("test"), graph, log)
         if transfer is not None:
             _put(transfer, beside.views, model, folder, log)
     costs = costs_of(model, graph, config.search.cost_weight, folder / COSTS)
     search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
+    search.prepared = time.perf_counter() - begun
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
         alone = config.search.strategy != BILEVEL and config.search.evaluate == "trained"
         mixture = {} if alone else _watched(search, config, data, folder, board, log)
-        start = time.perf_counter() - ShortTrainings(folder / SELECTION).seconds  # of before a kill
+        start = time.perf_counter() - seconds_before(folder, config.search)
         known = [] if transfer is None else transfer.known
         designs, rows = choose_designs(
             search, config, data.without("test"), mixture, folder, board, log, known
@@ -139,9 +139,12 @@ def explained(
     """What other candidates would have cost, where config.search.explain asks for it."""
     if not config.search.explain:
         return None
-    trials = trials_of(search, config, data, log)
-    mixture = search.history[-1]["score"]
-    return explain(search.model.space, mixture, design, trials)
+    trials, slots = trials_of(search, config, data, log), search.model.space.choices()
+    gone = [slot for slot, names in slots.items() if names.index(design[slot]) in trials.dropped[slot]]
+    if gone:
+        log.info("explain: left out, as the supernet dropped what the design takes in %s", ", ".join(gone))
+        return None
+    return explain(search.model.space, search.outcome()["score"], design, trials)
 
 
 def search_report(

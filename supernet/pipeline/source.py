@@ -100,8 +100,8 @@ def _alphas(raw: Mapping[str, Any], config: TrainConfig, space: SearchSpace, pat
     """The last alphas, or those of the epoch that the search went back to."""
     if config.search.strategy != BILEVEL or not raw:
         return {}
-    kept = raw.get("kept") if config.search.snapshot or raw.get("stopped") else None
     try:
+        kept = raw["before"] if raw["stopped"] else raw["best"] if config.search.snapshot else None
         named = {slot: raw["model"][f"alphas.{slot}"] for slot in space.choices()}
         last = named if kept is None else kept["alphas"]
         return {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from supernet.evaluation.metrics import PerUser
 from supernet.evaluation.significance import Comparison, average_seeds, compare, holm
-from supernet.pipeline.contenders import ABLATION, DERIVED, is_rival
+from supernet.pipeline.contenders import ABLATION, DERIVED, NETWORK, is_rival
 from supernet.pipeline.results import Result
 
 LEVEL = 0.05
@@ -79,7 +80,9 @@ class Seeds:
 class Verdict:
     """The derived model against each other one, p-values corrected by Holm; `seeds`: the same seed by seed;
     `beaten_by` are the significant defeats, the largest gap first. ablations: the same test against the
-    derived model with or without one source, or with rules, each on its own and not corrected."""
+    derived model with or without one source, or with rules, each on its own and not corrected. network: where
+    the derived model is fused with a closed form, its network alone against each trained model, Holm's p
+    within these: what the architecture is worth at equal loss."""
 
     comparisons: dict[str, Comparison]
     ablations: dict[str, Comparison]
@@ -89,6 +92,8 @@ class Verdict:
     significant: bool
     beaten_by: list[Defeat]
     sentence: str
+    network: dict[str, Comparison] = field(default_factory=dict)
+    network_p: dict[str, float] = field(default_factory=dict)
 
 
 def judge(results: Sequence[Result], metric: str) -> Verdict:
@@ -112,7 +117,31 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten])
     derived = next(r for r in results if r.name == DERIVED)
     seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name in others}
-    return Verdict(found, parts, corrected, seeds, not ahead, significant, beaten, sentence)
+    alone, p = _network(results, averaged, metric)
+    sentence = " ".join([sentence, *_network_sentence(alone, p)])
+    return Verdict(found, parts, corrected, seeds, not ahead, significant, beaten, sentence, alone, p)
+
+
+def _network(
+    results: Sequence[Result], averaged: Mapping[str, PerUser], metric: str
+) -> tuple[dict[str, Comparison], dict[str, float]]:
+    if NETWORK not in averaged:
+        return {}, {}
+    trained = [r.name for r in results if r.seeded and is_rival(r.name)]
+    found = {name: compare(averaged[NETWORK], averaged[name], metric) for name in trained}
+    return found, dict(zip(trained, holm([found[name].p for name in trained]), strict=True))
+
+
+def _network_sentence(found: Mapping[str, Comparison], p: Mapping[str, float]) -> list[str]:
+    if not found:
+        return []
+    best = max(found, key=lambda name: found[name].mean_b)
+    one = found[best]
+    return [
+        f"Its network alone, without the fusion: {one.mean_a:.4f} against {one.mean_b:.4f} of {best}, the "
+        f"best trained other; difference {one.difference:+.4f} (95 % {one.low:+.4f} … {one.high:+.4f}), "
+        f"Holm p = {p[best]:.2g}."
+    ]
 
 
 def ablation_sentences(verdict: Verdict) -> list[str]:

@@ -11,7 +11,7 @@ from supernet.space import SearchSpace
 @dataclass(frozen=True)
 class Explanation:
     """Valid scores with the supernet's weights: of the mixture, of the chosen design, and of that design with
-    one slot changed, slot → candidate → score."""
+    one slot changed, slot → candidate → score; candidates that were dropped have none."""
 
     mixture: float
     chosen: float
@@ -29,8 +29,8 @@ def explain(space: SearchSpace, mixture_score: float, chosen: Choices, trials: T
     base = trials.inherited(space, chosen)
     swapped = {
         slot: {
-            name: base if name == chosen[slot] else trials.inherited(space, chosen | {slot: name})
-            for name in names
+            names[k]: base if names[k] == chosen[slot] else trials.inherited(space, chosen | {slot: names[k]})
+            for k in trials.left(slot, len(names))
         }
         for slot, names in space.choices().items()
     }

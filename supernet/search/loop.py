@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -42,9 +42,10 @@ class Search:
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
     stopped, bit for bit on the CPU.
 
-    costs: expected milliseconds of a step, where settings.cost_weight asks for them. Where another strategy
-    than the loop is to choose, the weights alone are trained, on paths drawn uniformly (SPOS, arXiv
-    1904.00420).
+    best, before: what `_look_back` keeps of an epoch. prepared: seconds that were spent before the first
+    epoch (embeddings trained, costs measured). costs: expected milliseconds of a step, where
+    settings.cost_weight asks for them. Where another strategy than the loop is to choose, the weights alone
+    are trained, on paths drawn uniformly (SPOS, arXiv 1904.00420).
     """
 
     def __init__(
@@ -77,8 +78,10 @@ class Search:
         self.sums = EpochSums(list(model.alphas))
         self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
-        self.kept: dict[str, Any] | None = None
+        self.best: dict[str, Any] | None = None
+        self.before: dict[str, Any] | None = None
         self.stopped = False
+        self.prepared = 0.0
 
     @property
     def warmup(self) -> int:
@@ -124,7 +127,10 @@ class Search:
         """
         while self.epoch < self.settings.epochs and not self.stopped:
             self._epoch(on_step, save)
+            start = time.perf_counter()
             record = self._record(validate)
+            looking = time.perf_counter() - start
+            record = replace(record, seconds=record.seconds + looking)
             self.history.append(asdict(record))
             self._look_back(record)
             if self.epoch + 1 in self.settings.shrink_at:
@@ -137,38 +143,50 @@ class Search:
         return self._final()
 
     def _final(self) -> dict[str, Tensor]:
-        """The last mixture, or that of the epoch which was kept."""
-        if self.kept is None or not (self.stopped or self.settings.snapshot):
-            return self.mixture()
-        return {slot: p.clone() for slot, p in self.kept["mixture"].items()}
+        """The last mixture, or that of the epoch which was kept; no auxiliary skip from here on."""
+        self.model.auxiliary_skip = 0.0
+        kept = self.kept
+        return self.mixture() if kept is None else {slot: p.clone() for slot, p in kept["mixture"].items()}
+
+    @property
+    def kept(self) -> dict[str, Any] | None:
+        """The epoch whose mixture is taken: before the eigenvalue rose, else the best; None is the last."""
+        if self.stopped:
+            return self.before
+        return self.best if self.settings.snapshot else None
+
+    def outcome(self) -> dict[str, Any]:
+        """The record of the epoch whose mixture is taken."""
+        return self.history[-1 if self.kept is None else self.kept["epoch"]]
 
     def _look_back(self, record: SearchEpoch) -> None:
-        """Keep this epoch's mixture where it is the best yet, or before the eigenvalue rises; stop where it
-        has risen."""
-        settings, kept = self.settings, self.kept
+        """Keep this epoch's mixture where it is the best yet, and where it is the last one looked at before
+        the eigenvalue rises; stop where it has risen."""
         if self.epoch < self.warmup:
             return
         now = {
+            "epoch": self.epoch,
             "mixture": self.mixture(),
             "alphas": {slot: alpha.detach().clone() for slot, alpha in self.model.alphas.items()},
             "score": record.derived_score,
             "eigenvalue": record.eigenvalue,
         }
-        if settings.eigenvalue_stop and record.eigenvalue is not None:
-            before = None if kept is None else kept["eigenvalue"]
-            if before is not None and abs(before) < settings.eigenvalue_stop * abs(record.eigenvalue):
-                self.stopped = True
-            else:
-                self.kept = now
-        elif settings.snapshot and (kept is None or record.derived_score > kept["score"]):
-            self.kept = now
+        if self.best is None or record.derived_score > self.best["score"]:
+            self.best = now
+        share = self.settings.eigenvalue_stop
+        if share and record.eigenvalue is not None:
+            before = None if self.before is None else abs(self.before["eigenvalue"])
+            self.stopped = before is not None and before < share * abs(record.eigenvalue)
+            self.before = self.before if self.stopped else now
 
     def _epoch(self, on_step: OnStep | None, save: Callable[[], None] | None) -> None:
         share = 1.0 - self.epoch / max(1, self.settings.epochs - 1)
         self.model.auxiliary_skip = self.settings.auxiliary_skip * share
         if self.step == 0:
+            start = time.perf_counter()
             with calibrating(self.model):
                 self.model(self.graph, self.mixture())
+            self.sums.beside = time.perf_counter() - start
         while self.step < len(self.train):
             start = time.perf_counter()
             moves = self.learns and self.epoch >= self.warmup
@@ -268,7 +286,7 @@ class Search:
             energy=dirichlet_energy(history, self.graph),
             cosine=mean_cosine(history, watcher),
             coverage=ranked.coverage,
-            seconds=self.sums.seconds,
+            seconds=self.sums.seconds + self.sums.beside,
             seconds_per_step=self.sums.seconds / len(self.train),
         )
 
@@ -305,8 +323,10 @@ class Search:
             "step": self.step,
             "sums": self.sums.state_dict(),
             "history": self.history,
-            "kept": self.kept,
+            "best": self.best,
+            "before": self.before,
             "stopped": self.stopped,
+            "prepared": self.prepared,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -318,7 +338,8 @@ class Search:
         self.objective.load_state_dict(state["objective"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])
         self.sums.load_state_dict(state["sums"])
-        self.kept, self.stopped = state["kept"], state["stopped"]
+        self.best, self.before, self.stopped = state["best"], state["before"], state["stopped"]
+        self.prepared = state["prepared"]
         dropped_candidates(self.model)
 
 

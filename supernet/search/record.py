@@ -24,7 +24,8 @@ class SearchEpoch:
     the other. gradient_cosine: between the mean alpha gradients of alike slots of neighbouring layers, by
     kind. alpha_scale: the temperature of the alpha loss. eigenvalue: dominant, of the alpha loss; None where
     it was not looked at. energy, cosine: Dirichlet energy and mean cosine of pairs, by layer
-    (`search.smoothing`). coverage: of the lists for valid.
+    (`search.smoothing`). coverage: of the lists for valid. seconds: of all of it, steps, calibration and
+    looking; seconds_per_step: of the steps alone.
     """
 
     epoch: int
@@ -49,11 +50,11 @@ class SearchEpoch:
 
 
 class EpochSums:
-    """Running sums of one epoch."""
+    """Running sums of one epoch. seconds: of the steps; beside: of what comes before them."""
 
     def __init__(self, slots: list[str]) -> None:
         self.slots = slots
-        self.train, self.alpha, self.seconds = 0.0, 0.0, 0.0
+        self.train, self.alpha, self.seconds, self.beside = 0.0, 0.0, 0.0, 0.0
         self.alpha_steps = 0
         self.norms = [0.0] * len(slots)
         self.totals: list[Tensor] = []

@@ -46,8 +46,8 @@ class SearchSettings:
     The loop. epochs: passes over the train pairs. warmup: of those, epochs in which only weights are trained,
     at most all but the last. order: hypergradient, by name. alpha_lr: of Adam on the alphas.
     alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for each alpha step. freeze: what the
-    search takes as it is, "none" or "embeddings", which then come from `embeddings`, the derived.pt of a run
-    with the same data and dim, or where that is null from `pretrain_epochs` of MF.
+    search takes as it is, "none" or "embeddings", which then come from `embeddings`, the folder of a search
+    on the same data, split and seed, or where that is null from `pretrain_epochs` of MF.
 
     The mixture. relaxation: name in RELAXATIONS; its temperature goes from temperature_start to
     temperature_end by temperature_schedule. alpha_noise: what is added to the alphas in each step, by name,

@@ -61,8 +61,10 @@ def training_loss(
     weights: Weights | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The loss of a weight step: the recipe's loss and the L2 term over the layer-0 rows of the batch; a
-    scalar.
+    r"""The loss of a weight step, a scalar: the recipe's loss, and
+    :math:`\lambda (\overline{\|u\|^2} + \overline{\|i\|^2})`, mean squared norms of the layer-0 rows of the
+    batch, plus that of the negatives :math:`\overline{\|j\|^2}` where each pair has its own, as in BPR (arXiv
+    1205.2618).
 
     generator: draws the edges, items and entries that are dropped, and the noise of the contrast; without it
     there is none of these.
@@ -76,7 +78,9 @@ def training_loss(
     loss = step_loss(model, graph, batch, recipe, weights, dropout, contrast)
     if recipe.l2 == 0.0:
         return loss
-    rows = zip(SIDES, (batch.users, batch.items), strict=True)
+    rows = [*zip(SIDES, (batch.users, batch.items), strict=True)]
+    if batch.negatives.dim() == 2:
+        rows.append((ITEM, batch.negatives.flatten()))
     zero = model.initial(graph, weights or {})
     norms = [zero[side].index_select(0, chosen).square().sum(dim=1).mean() for side, chosen in rows]
     return loss + recipe.l2 * torch.stack(norms).sum()

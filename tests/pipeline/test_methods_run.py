@@ -119,20 +119,19 @@ def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
     assert genotype.metrics["valid/ndcg@20"] == rows[-1].best == max(row.score for row in rows)
 
 
-def test_frozen_embeddings_are_those_of_the_file(clicks, small, tmp_path):
+def test_frozen_embeddings_are_those_of_another_search_on_the_same_parts(clicks, small, tmp_path):
     first = run(clicks, small, tmp_path / "one", ["search.select=argmax"])
     state = torch.load(first / "checkpoint.pt", weights_only=True)["model"]
-    torch.save(state, tmp_path / "derived.pt")
-    frozen = [
-        "search.freeze=embeddings",
-        f"search.embeddings={tmp_path / 'derived.pt'}",
-        "search.select=argmax",
-    ]
+    frozen = ["search.freeze=embeddings", f"search.embeddings={first}", "search.select=argmax"]
     second = run(clicks, small, tmp_path / "two", frozen)
     after = torch.load(second / "checkpoint.pt", weights_only=True)["model"]
     for side in ("user", "item"):
         key = f"features.{side}.ids.weight"
         assert torch.equal(after[key], state[key])
-    torch.save({"other": torch.zeros(1)}, tmp_path / "derived.pt")
-    with pytest.raises(InputError, match=r"derived\.pt: features\.user\.ids\.weight is missing"):
-        run(clicks, small, tmp_path / "three", frozen)
+    with pytest.raises(InputError, match="seed is 0 there, and 1 here"):
+        run(clicks, small, tmp_path / "three", [*frozen, "seed=1"])
+    with pytest.raises(InputError, match=r"features\.user\.ids\.weight is \(60, 8\), and this run needs"):
+        run(clicks, small, tmp_path / "four", [*frozen, "model.dim=4"])
+    (first / "derived.pt").touch()
+    with pytest.raises(InputError, match=r"derived\.pt: no such folder"):
+        run(clicks, small, tmp_path / "five", [*frozen, f"search.embeddings={first / 'derived.pt'}"])

@@ -150,7 +150,7 @@ def test_a_snapshot_hands_on_the_alphas_of_its_epoch(domain, finished, small, cl
     source, folder = tmp_path / "source", tmp_path / "run"
     snapshot = [*small, "search.snapshot=true", "search.select=argmax", "search.alpha_lr=0.1"]
     assert command("train.py", *data_of(clicks), *snapshot, f"run={source}").returncode == 0
-    kept = torch.load(source / "checkpoint.pt", weights_only=True)["kept"]
+    kept = torch.load(source / "checkpoint.pt", weights_only=True)["best"]
     result = command("train.py", *data_of(domain), *small, f"run={folder}", f"init_from={source}",
                      "init.alphas=2.0", "search.select=argmax")  # fmt: skip
     assert result.returncode == 0, result.stderr

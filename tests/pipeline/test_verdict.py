@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from supernet.evaluation.metrics import PerUser
+from supernet.pipeline.contenders import NETWORK
 from supernet.pipeline.results import Result
 from supernet.pipeline.verdict import judge, warn
 from supernet.runtime import open_log
@@ -63,6 +64,23 @@ def test_a_clear_win_names_nobody():
     assert verdict.significant
     assert verdict.beaten_by == []
     assert "wins significantly" in verdict.sentence
+
+
+def test_a_fused_model_is_also_told_without_its_fusion():
+    """Fused it wins against all; its network alone is behind mf, and no closed form is in that test."""
+    results = [model("derived", 0.05), model("ease", 0.03, seeded=False), model("mf", 0.02), model("gat", 0)]
+    verdict = judge([*results, model(NETWORK, 0.0)], "ndcg@20")
+    assert verdict.significant
+    assert list(verdict.network) == list(verdict.network_p) == ["mf", "gat"]
+    assert verdict.network["mf"].difference == pytest.approx(-0.02, abs=0.003)
+    assert verdict.network_p["mf"] < 1e-6
+    for word in (
+        "Its network alone",
+        "of mf, the best trained other",
+        f"Holm p = {verdict.network_p['mf']:.2g}",
+    ):
+        assert word in verdict.sentence
+    assert judge(results, "ndcg@20").network == {}
 
 
 def test_a_better_model_whose_p_does_not_survive_holm_is_not_named():

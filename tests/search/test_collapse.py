@@ -39,6 +39,34 @@ def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeyp
     assert all(p.tolist() == search.history[1]["mixture"][slot] for slot, p in final.items())
 
 
+def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatch):
+    """The best of the design is epoch 1; the eigenvalue rises in epoch 3, and the search goes back to 2."""
+    settings = replace(tiny.settings, epochs=4, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
+    told = [0, 9, 0, 5, 0, 7, 0, 1]
+    for values, best, kept in (([1, 1.2, 2], True, 1), ([1, 1, 1, 1], True, 0), ([1, 1, 1, 1], False, 3)):
+        numbers = iter(values)
+        monkeypatch.setattr(loop, "dominant_eigenvalue", lambda *_, n=numbers: float(next(n)))
+        search = tiny.search(replace(settings, snapshot=best))
+        final = search.run(ranking(told))
+        assert search.outcome() == search.history[kept]
+        assert all(p.tolist() == search.outcome()["mixture"][slot] for slot, p in final.items())
+
+
+def test_an_auxiliary_skip_is_gone_after_an_early_stop_and_after_a_resume(tiny, monkeypatch):
+    monkeypatch.setattr(loop, "dominant_eigenvalue", lambda *_: next(values))
+    settings = replace(
+        tiny.settings, epochs=6, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75, auxiliary_skip=0.6
+    )
+    values = iter([1.0, 9.0])
+    first, second = tiny.search(settings), tiny.search(settings, seed=5)
+    first.run(score)
+    second.load_state_dict(first.state_dict())
+    second.run(score)
+    assert first.stopped
+    assert first.model.auxiliary_skip == second.model.auxiliary_skip == 0.0
+    assert second.outcome() == first.outcome()
+
+
 @pytest.mark.parametrize("objective", ["held_out", "contrastive"])
 def test_looking_at_the_eigenvalue_does_not_change_the_search(tiny, objective):
     settings = replace(tiny.settings, objective=objective, alpha_noise="gumbel")

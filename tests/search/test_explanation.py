@@ -29,3 +29,12 @@ def test_every_slot_is_changed_by_itself():
         assert found.swapped[slot][CHOSEN[slot]] == 1.0
     readout = SPACE.choices()["readout"]
     assert found.runner_up("readout", CHOSEN["readout"]) == (readout[1], pytest.approx(0.02))
+
+
+def test_dropped_candidates_have_no_score():
+    slot, names = next((slot, names) for slot, names in SPACE.choices().items() if len(names) > 2)
+    trials = Trials(
+        None, lambda mixture: 0.0, torch.Generator(), [], 1, 1, dropped={slot: frozenset([len(names) - 1])}
+    )
+    found = explain(SPACE, 0.7, CHOSEN, trials)
+    assert list(found.swapped[slot]) == list(names[:-1])

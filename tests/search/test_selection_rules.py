@@ -40,6 +40,22 @@ def test_the_candidate_that_the_ranking_needs_is_chosen_whatever_its_weight(name
 
 
 @pytest.mark.parametrize("name", ["perturbation", "greedy"])
+def test_candidates_that_the_supernet_does_not_compute_are_not_judged(name):
+    dropped = {slot: frozenset([TARGET[slot]]) for slot in OPEN}
+    mixture = {slot: torch.ones(len(names)) for slot, names in OPEN.items()}
+    for slot, p in mixture.items():
+        p[TARGET[slot]] = 0.0
+        mixture[slot] = p / p.sum()
+
+    def mixed(mixture):
+        assert all(float(p[TARGET[slot]]) == 0.0 for slot, p in mixture.items() if len(p) > 2)
+        return 0.0
+
+    (design,) = SELECTIONS[name](SPACE, mixture, trials(mixed, dropped=dropped))
+    assert all(design[slot] != OPEN[slot][TARGET[slot]] for slot in OPEN)
+
+
+@pytest.mark.parametrize("name", ["perturbation", "greedy"])
 def test_slots_decided_earlier_are_decided_for_the_later(name):
     seen = []
 

@@ -286,6 +286,18 @@ def test_the_l2_term_is_the_mean_squared_norm_of_the_rows_of_the_batch(tiny):
     torch.testing.assert_close(a[1], b[1], rtol=1e-4, atol=1e-5)
 
 
+def test_the_l2_term_of_a_loss_with_negatives_of_its_own_has_their_rows_too(tiny):
+    """LightGCN's ½‖E⁰‖² is over user, positive and negative of each triple (arXiv 2002.02126, eq. 15)."""
+    negatives = torch.tensor([[1, 2], [0, 3], [5, 5], [2, 0]])
+    model, recipe = tiny.model(), Recipe(loss="bpr", negatives=2)
+    u, i = (model.features[side].ids.weight for side in ("user", "item"))
+    term = sum(u[k] @ u[k] for k in USERS) / 4 + sum(i[k] @ i[k] for k in ITEMS) / 4
+    term = term + sum(i[k] @ i[k] for k in negatives.flatten()) / 8
+    batch = Batch(USERS, ITEMS, negatives)
+    plain, with_l2 = (training_loss(model, tiny.graph, batch, replace(recipe, l2=l2)) for l2 in (0.0, 10.0))
+    torch.testing.assert_close(with_l2 - plain, 10 * term)
+
+
 @pytest.mark.parametrize(
     ("recipe", "shape"),
     [

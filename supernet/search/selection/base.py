@@ -22,7 +22,8 @@ class Trials:
     train: (choices, steps) → validation score of a model trained anew. mixed: a mixture of the open slots →
     validation score of the supernet with it, its weights as they are. generator: draws designs. known:
     designs of the space that the field has names for. pool, steps: designs, and batches of each training, in
-    the first round of short trainings. history: the mixtures of the epochs in which alphas moved.
+    the first round of short trainings. history: the mixtures of the epochs in which alphas moved. dropped:
+    by slot, candidates that the supernet does not compute any more (`search.shrink`), which it cannot judge.
     """
 
     train: Callable[[Choices, int], float]
@@ -32,6 +33,11 @@ class Trials:
     pool: int
     steps: int
     history: Sequence[Mixture] = field(default_factory=list)
+    dropped: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    def left(self, slot: str, size: int) -> list[int]:
+        """Numbers of the slot's candidates that the supernet can judge."""
+        return [k for k in range(size) if k not in self.dropped.get(slot, frozenset())]
 
     def inherited(self, space: SearchSpace, choices: Choices) -> float:
         """Validation score of a design with the supernet's weights."""

@@ -25,8 +25,9 @@ def perturbation(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[C
     for place in torch.randperm(len(slots), generator=trials.generator).tolist():
         slot = slots[place]
         names = space.choices()[slot]
-        scores = [trials.mixed(now | {slot: without(now[slot], k)}) for k in range(len(names))]
-        chosen = min(range(len(names)), key=lambda k: scores[k])
+        left = trials.left(slot, len(names))
+        scores = {k: trials.mixed(now | {slot: without(now[slot], k)}) for k in left}
+        chosen = min(left, key=lambda k: scores[k])
         now[slot], design[slot] = one_hot(len(names), chosen), names[chosen]
     return [design]
 
@@ -43,8 +44,9 @@ def greedy(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choices
     now, design = dict(mixture), largest(space, mixture)
     for slot in sorted(mixture, key=lambda slot: -certainty(slot, mixture, trials)):
         names = space.choices()[slot]
-        scores = [trials.mixed(now | {slot: one_hot(len(names), k)}) for k in range(len(names))]
-        chosen = max(range(len(names)), key=lambda k: (scores[k], float(mixture[slot][k])))
+        left = trials.left(slot, len(names))
+        scores = {k: trials.mixed(now | {slot: one_hot(len(names), k)}) for k in left}
+        chosen = max(left, key=lambda k: (scores[k], float(mixture[slot][k])))
         now[slot], design[slot] = one_hot(len(names), chosen), names[chosen]
     return [design]
 
