@@ -91,7 +91,14 @@ def test_quality_tells_every_model_and_the_verdict(tmp_path):
 def test_sources_tells_what_every_relation_is_worth(tmp_path):
     if "SUPERNET_DATA" not in os.environ:
         pytest.skip("SUPERNET_DATA is not set: a data set with a friend graph is needed")
-    same = ("scenario=social", "--quick", f"run={tmp_path / 's'}", "seeds=0,1", "train.training.epochs=1")
+    same = (
+        "scenario=social",
+        "--quick",
+        f"run={tmp_path / 's'}",
+        "seeds=0,1",
+        "train.training.epochs=1",
+        "plain=true",
+    )
     rows = {row["name"]: row for row in run("sources.py", *same)}
     for source in ("trust", "cooccurrence"):
         row = rows[f"sources/social/{source}"]
@@ -101,6 +108,11 @@ def test_sources_tells_what_every_relation_is_worth(tmp_path):
         assert row["with" if row["taken"] else "without"] == rows["quality/social/derived"]["value"]
         assert 0 <= row["left_share"] <= 1
         assert row["min"] <= row["value"] <= row["max"]
+    both = rows["sources/social/search"]
+    assert both["with"] == pytest.approx(rows["quality/social/derived"]["value"])
+    assert both["gain"] == pytest.approx(both["with"] - both["without"])
+    assert both["low"] <= both["gain"] <= both["high"]
+    assert both["genotype"] != both["other_genotype"]
 
 
 @pytest.mark.parametrize("side", ["items", "users"])
