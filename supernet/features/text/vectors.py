@@ -24,9 +24,10 @@ def read_vectors(
     """Vectors (N_items, d) in the order of item_ids, those known that the file has; notes.
 
     .npy: a matrix whose row k is item k; the ids must then be whole numbers. It is mapped, and never read as
-    a whole. .parquet: a column `item` and a column `vector` of lists of numbers, all as long.
-    Errors: InputError for a missing file or column, another shape, a number that is not finite, and where no
-    item is known.
+    a whole. .parquet: a column `item` and a column `vector` of lists of numbers, all as long; of an item that
+    stands there twice the first is taken, and such are counted.
+    Errors: InputError for a missing file or column, another shape, a number that is not finite, where no item
+    is known, and for a .npy of N rows where the ids are 1 to N.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a .npy or .parquet of vectors")
@@ -41,8 +42,24 @@ def read_vectors(
     if missing == len(place):
         name = str(ids[0])
         raise InputError(f"{path}: none of its {len(ids):,} items is in the data; its first is {name!r}")
-    notes = (f"{path.name}: {missing:,} of {len(item_ids):,} items have no vector there",) if missing else ()
+    if isinstance(ids, range) and missing == 1:
+        _refuse_shifted(path, len(ids), place, item_ids)
+    twice = len(ids) - len(set(ids))
+    counts = {
+        f"{path.name}: {missing:,} of {len(item_ids):,} items have no vector there": missing,
+        f"{path.name}: {twice:,} further vectors of an item were left out": twice,
+    }
+    notes = tuple(note for note, count in counts.items() if count)
     return Rows(place, rows(np.arange(1)).shape[1], rows), notes
+
+
+def _refuse_shifted(path: Path, rows: int, place: Places, item_ids: NDArray[np.object_]) -> None:
+    """Where the ids are 1 to N and so are the rows, row k is hardly the item k − 1."""
+    if len(place) == rows and str(rows) in item_ids and not (place == 0).any():
+        raise InputError(
+            f"{path}: row k is the vector of item k, from 0 on; it has {rows:,} rows, and the items are 1 to "
+            f"{rows:,}; put a row of zeros before the first, or give a .parquet with a column of ids"
+        )
 
 
 def _places(ids: Sequence[str] | range, item_ids: NDArray[np.object_]) -> Places:
@@ -50,7 +67,7 @@ def _places(ids: Sequence[str] | range, item_ids: NDArray[np.object_]) -> Places
         found = (int(name) if name.isdecimal() and str(int(name)) == name else -1 for name in item_ids)
         place = np.fromiter(found, np.int64, len(item_ids))
         return np.where(place < len(ids), place, -1)
-    number = {name: k for k, name in enumerate(ids)}
+    number = {name: k for k, name in reversed(list(enumerate(ids)))}  # the first of several stays
     return np.fromiter((number.get(name, -1) for name in item_ids), np.int64, len(item_ids))
 
 
