@@ -23,7 +23,7 @@ from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.retraining import closed_forms, design, retrain
-from supernet.pipeline.ruled import bound_rules
+from supernet.pipeline.ruled import bound_rules, check_rules
 from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
@@ -48,6 +48,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
     check_run(run, config.protocol)
+    check_rules(config, run)
     genotype = Genotype.load(folder / GENOTYPE)
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
