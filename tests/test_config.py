@@ -105,6 +105,12 @@ def test_settings_of_a_view_have_types_and_ranges(view, message, monkeypatch):
         validate(config)
 
 
+def test_new_people_are_not_held_out_of_pairs_without_direction():
+    config = typed(compose("train", "experiment=friends", "data.path=somewhere", "split.cold=items"))
+    with pytest.raises(InputError, match=r"split\.cold=items with data\.undirected=true"):
+        validate(config)
+
+
 def test_every_group_has_options():
     assert {group for group, _ in OPTIONS} >= SCHEMAS.keys() - {"tuning"}
 
