@@ -105,6 +105,15 @@ def test_settings_of_a_view_have_types_and_ranges(view, message, monkeypatch):
         validate(config)
 
 
+def test_views_of_texts_and_images_stand_side_by_side(monkeypatch):
+    monkeypatch.setattr(text_checks, "NEEDS", {})
+    image = "+text.views.image={encoder: vectors, path: images.parquet}"
+    config = typed(compose("train", "text=minilm", image, "space.features=[id,'sum:minilm','sum:image']"))
+    validate(config)
+    assert list(config.text.views) == ["minilm", "image"]
+    assert space_of(config.space).features == ("id", "sum:minilm", "sum:image")
+
+
 def test_new_people_are_not_held_out_of_pairs_without_direction():
     config = typed(compose("train", "experiment=friends", "data.path=somewhere", "split.cold=items"))
     with pytest.raises(InputError, match=r"split\.cold=items with data\.undirected=true"):
