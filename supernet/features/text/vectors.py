@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from supernet.data.scratch import stacked
 from supernet.features.text.rows import BLOCK, Places, Rows, Vectors
 from supernet.runtime import InputError
 
@@ -24,8 +25,8 @@ def read_vectors(
     """Vectors (N_items, d) in the order of item_ids, those known that the file has; notes.
 
     .npy: a matrix whose row k is item k; the ids must then be whole numbers. It is mapped, and never read as
-    a whole. .parquet: a column `item` and a column `vector` of lists of numbers, all as long; of an item that
-    stands there twice the first is taken, and such are counted.
+    a whole. .parquet: a column `item` and a column `vector` of lists of numbers, all as long, which is read
+    in blocks; of an item that stands there twice the first is taken, and such are counted.
     Errors: InputError for a missing file or column, another shape, a number that is not finite, where no item
     is known, and for a .npy of N rows where the ids are 1 to N.
     """
@@ -82,25 +83,37 @@ def _matrix(path: Path) -> tuple[range, Callable[[Places], Vectors]]:
     return range(len(rows)), lambda places: np.load(path, mmap_mode="r")[places].astype(np.float32)
 
 
-def _number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
-
-
 def _table(path: Path, item: str, vector: str) -> tuple[list[str], Callable[[Places], Vectors]]:
     try:
-        table = pq.read_table(path, columns=[item, vector])
-    except (OSError, pa.ArrowException) as error:
+        with pq.ParquetFile(path) as file:
+            kind = file.schema_arrow.field(vector).type
+            if not _lists(kind):
+                raise InputError(f"{path}: column {vector!r} must hold lists of numbers, found {kind}")
+            rows = file.metadata.num_rows
+            if not rows:
+                raise InputError(f"{path}: it has no rows; give one for each item")
+            parts = file.iter_batches(BLOCK, columns=[item])
+            ids = [str(value) for part in parts for value in part.column(item).to_pylist()]
+            return ids, stacked(_vectors(path, file, vector), rows).__getitem__
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot read the columns {item!r} and {vector!r}: {error}") from None
-    ids = [str(value) for value in table.column(item).to_pylist()]
-    column = table.column(vector)
-    lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
-    lists = lists or pa.types.is_fixed_size_list(column.type)
-    if not lists or not _number(column.type.value_type):
-        raise InputError(f"{path}: column {vector!r} must hold lists of numbers, found {column.type}")
-    lengths = set(pc.list_value_length(column).fill_null(0).unique().to_pylist())
-    if len(lengths) != 1 or 0 in lengths:
-        raise InputError(
-            f"{path}: column {vector!r} must hold vectors of one length, found {sorted(lengths)[:5]}"
-        )
-    numbers = pc.list_flatten(column).cast(pa.float32()).to_numpy()
-    return ids, numbers.reshape(len(ids), -1).__getitem__
+
+
+def _lists(kind: pa.DataType) -> bool:
+    """Whether values of this type are lists of numbers."""
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(lists and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)))
+
+
+def _vectors(path: Path, file: pq.ParquetFile, vector: str) -> Iterator[Vectors]:
+    """The column in blocks of rows. Errors: InputError where the vectors are not all as long."""
+    lengths: set[int] = set()
+    for part in file.iter_batches(BLOCK, columns=[vector]):
+        column = part.column(vector)
+        lengths |= set(pc.list_value_length(column).fill_null(0).unique().to_pylist())
+        if len(lengths) != 1 or 0 in lengths:
+            raise InputError(
+                f"{path}: column {vector!r} must hold vectors of one length, found {sorted(lengths)[:5]}"
+            )
+        numbers = pc.list_flatten(column).cast(pa.float32()).to_numpy(zero_copy_only=False)
+        yield numbers.reshape(len(column), -1)
