@@ -47,7 +47,7 @@ kernels: $(VENV)/.project ## build torch-scatter and torch-sparse from source (a
 	@$(PIP) -c constraints.txt --no-build-isolation -e '.[kernels]'
 	@echo "kernels: installed"
 
-bench: setup ## all benchmarks, tables in benchmarks/README.md (about an hour); DATA=folder of Gowalla
+bench: setup $(VENV)/.text ## all benchmarks, tables in benchmarks/README.md (about an hour); DATA=folder of Gowalla
 	@test -n "$(DATA)" || { echo "bench: give DATA=folder with train.txt and test.txt of Gowalla"; exit 2; }
 	@$(PIP) -c constraints.txt -e '.[bench]'
 	@$(BIN)/python benchmarks/report.py --data $(DATA)

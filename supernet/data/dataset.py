@@ -76,7 +76,8 @@ class Dataset:
     item (its id where the data has no text); text (N_items,) is all that is said of an item, or None. `notes`
     are the counted decisions taken on the way (dropped duplicates, k-core, unseen ids), for the log.
     item_table: the table that `supernet.data.attributes` reads, where the data has one. cold: new nodes
-    beside those of the parts, where the split held some out.
+    beside those of the parts, where the split held some out. undirected: users and items are the same people,
+    in the same order.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
     item_table: ItemTable | None = None
     cold: Cold | None = None
+    undirected: bool = False
 
     @property
     def n_users(self) -> int:
@@ -121,3 +123,15 @@ class Dataset:
         users, items = self.pairs(parts)
         counts = torch.bincount(users, minlength=self.n_users)
         return UserItems(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), items)
+
+    def seen(self, parts: Sequence[str]) -> UserItems:
+        """The items that a user is not told of: those of `parts`, and of people among people oneself."""
+        found = self.user_items(parts)
+        if not self.undirected:
+            return found
+        own = torch.arange(self.n_users, device=found.items.device)
+        users = torch.cat([torch.repeat_interleave(own, found.counts), own])
+        items = torch.cat([found.items, own])
+        counts = found.counts + 1
+        order = torch.argsort(users * self.n_items + items)
+        return UserItems(torch.cat([counts.new_zeros(1), counts.cumsum(0)]), items[order])

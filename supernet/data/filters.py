@@ -15,11 +15,17 @@ def clean(
     """All filters in their order: rating threshold, duplicates, k-core.
 
     The threshold comes first, so that an early low rating does not hide a later high one.
-    Errors: InputError where there is nothing to start with, or from any of the filters.
+    Errors: InputError where there is nothing to start with, for two bounds of undirected pairs that differ,
+    or from any of the filters.
     """
     if len(interactions) == 0:
         raise InputError(
             f"{interactions.source}: there are no interactions in it; give a file with at least one pair"
+        )
+    if interactions.undirected and min_user != min_item:
+        raise InputError(
+            f"data.min_user={min_user}, data.min_item={min_item}: with data.undirected=true users and items "
+            "are the same people; set both to the same number"
         )
     if min_rating is not None:
         interactions = threshold(interactions, min_rating)

@@ -26,7 +26,8 @@ class Interactions:
     Shapes: users, items (n,) int64 codes into user_ids (N_users,) and item_ids (N_items,), arrays of str
     objects; ratings, times (n,) float64 or None; parts (n,) int8 index into PARTS where the data came in
     given files, else None; titles, text (N_items,) arrays of str, or None; item_table: where the items'
-    attributes stand. `source` is the file or folder, for messages; `notes` are the counted decisions taken
+    attributes stand; undirected: users and items are the same people, and each pair is there in both
+    directions. `source` is the file or folder, for messages; `notes` are the counted decisions taken
     so far.
     Errors: ValueError where the lengths disagree (a reader's mistake, not the user's).
     """
@@ -43,6 +44,7 @@ class Interactions:
     titles: Strings | None = None
     text: Strings | None = None
     item_table: ItemTable | None = None
+    undirected: bool = False
     notes: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -143,7 +143,7 @@ def nearest_texts(view: View, neighbours: int, new: View | None = None) -> Edges
         best = scores.topk(count, dim=1).indices
         targets.append(receivers[start : start + size].repeat_interleave(count))
         sources.append(known[best.flatten()])
-    return Edges(torch.cat(targets), torch.cat(sources), len(view.known))
+    return Edges(torch.cat([known[:0], *targets]), torch.cat([known[:0], *sources]), len(view.known))
 
 
 def _unit(view: View, rows: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from supernet.data.cold_splits import NONE, draw_cold, with_cold
 from supernet.data.dataset import PARTS, Dataset, Pairs
 from supernet.data.interactions import Int64, Interactions, Mask, select
 from supernet.data.split_rules import SPLITS, TEST, TRAIN, Parts
+from supernet.data.undirected import one_way
 from supernet.runtime import InputError
 
 __all__ = ["SPLITS", "check_parts", "published_split", "split"]
@@ -55,8 +56,25 @@ def _split(interactions: Interactions, method: str, seed: int, **options: float)
     if interactions.parts is not None and method != "given":
         note = f"the files' own parts are pooled and cut anew (split {method}); split=given keeps them"
         interactions = replace(interactions, notes=(*interactions.notes, note))
-    parts, notes = function(interactions, np.random.default_rng(seed), **options)
+    parts, notes = _cut(interactions, function, seed, **options)
     return _dataset(_set_aside(replace(interactions, parts=parts, notes=(*interactions.notes, *notes))))
+
+
+def _cut(
+    interactions: Interactions,
+    function: Callable[..., tuple[Parts, tuple[str, ...]]],
+    seed: int,
+    **options: float,
+) -> tuple[Parts, tuple[str, ...]]:
+    """Parts (n,), and notes; of undirected pairs one direction is cut, and the other goes the same way."""
+    rng = np.random.default_rng(seed)
+    if not interactions.undirected:
+        return function(interactions, rng, **options)
+    mask, rows, twins = one_way(interactions, np.random.default_rng([seed, 2]))
+    half, notes = function(select(interactions, mask), rng, **options)
+    parts = np.empty(len(interactions), np.int8)
+    parts[rows] = parts[twins] = half
+    return parts, (*notes, f"undirected: {len(rows):,} pairs, both directions of each in the same part")
 
 
 def published_split(interactions: Interactions) -> Dataset:
@@ -150,4 +168,5 @@ def _dataset(interactions: Interactions, needed: Sequence[str] = PARTS) -> Datas
         },
         notes=interactions.notes,
         item_table=interactions.item_table,
+        undirected=interactions.undirected,
     )

@@ -100,7 +100,7 @@ class Bench:
         local = self.data.to(self.device)
         generator = torch.Generator().manual_seed(seed)
         final = replace(recipe, epochs=epochs)
-        fit(model, graph, local.pairs(KNOWN), local.user_items(KNOWN), final, generator)
+        fit(model, graph, local.pairs(KNOWN), local.seen(KNOWN), final, generator)
         return model
 
     def retrain(self, contender: Contender, seed: int) -> Trained:
@@ -145,7 +145,7 @@ class Bench:
 
     def lists(self, score: Score, rules: Rules | None = None) -> Tensor:
         """The best items of every user, known ones left out, under rules if given, (N_users, depth) int64."""
-        users, seen = torch.arange(self.data.n_users), self.data.user_items(KNOWN)
+        users, seen = torch.arange(self.data.n_users), self.data.seen(KNOWN)
         memory = self.run.eval.memory_mib << 20
         if rules is None:
             return top_items(score, users, seen, self.depth, memory)

@@ -23,7 +23,7 @@ from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.retraining import closed_forms, design, retrain
-from supernet.pipeline.ruled import bound_rules
+from supernet.pipeline.ruled import bound_rules, check_rules
 from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
@@ -48,6 +48,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
     check_run(run, config.protocol)
+    check_rules(config, run)
     genotype = Genotype.load(folder / GENOTYPE)
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
@@ -58,10 +59,10 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         log.info(line)
     write_text(folder / "derive.yaml", composed)
     sealed = data.without("test")
-    beside = load_beside(run, sealed, run.space.relations, log, probe=False)
+    beside = load_beside(run, sealed, run.space.relations, device, log, probe=False)
     rules = bound_rules(config, sealed, log)
     start = fitted(start, beside.views, log)
-    beside, text_seconds = finetune_texts(beside, run, config, sealed, log)
+    beside, text_seconds = finetune_texts(beside, run, config, sealed, device, log)
     bench = Bench(sealed, run, config, device, beside, rules, start)
     journal, kept = folder / "tuning.journal", kept_of(bench, folder)
     bench, contenders = all_contenders(bench, genotype, taken, kept, text_seconds, journal, log)

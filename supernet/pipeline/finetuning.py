@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from supernet.data.graph import ITEM
 from supernet.data.side import Beside
 from supernet.data.views import View
 from supernet.evaluation.ranking import scores_dot
-from supernet.features.text.encoders import ENCODERS, Transformer
+from supernet.features.text.encoders import Transformer, encoder_of
 from supernet.features.text.lora import Lora, fine_tuned, ridge
 from supernet.features.text.mapped import mapped
 from supernet.features.text.rows import Rows, Vectors
@@ -52,12 +51,18 @@ class Task:
 
 
 def finetune_texts(
-    beside: Beside, run: TrainConfig, config: DeriveConfig, data: Dataset, log: logging.Logger
+    beside: Beside,
+    run: TrainConfig,
+    config: DeriveConfig,
+    data: Dataset,
+    device: torch.device,
+    log: logging.Logger,
 ) -> tuple[Beside, float]:
     """The views with what fine-tuning on train and alpha made of them, and the seconds that it took; a view
     that no epoch makes better at ranking the valid part by text alone stays as it is.
 
-    data: without its test part. What a killed run had tuned stands in its folder.
+    data: without its test part. device: where language models run. What a killed run had tuned stands in its
+    folder.
     Errors: InputError where no view is by a language model of this machine; as `fine_tuned`.
     """
     if config.finetune.text == "none":
@@ -80,7 +85,9 @@ def finetune_texts(
     for name, spec in specs.items():
         known = views[name].known.numpy() > 0
         texts = [text for text, there in zip(cleaned.texts, known, strict=True) if there]
-        vectors, seconds = _tuned(name, spec, texts, known, task, run, config, log)
+        encoder = encoder_of(spec, device)
+        assert isinstance(encoder, Transformer)
+        vectors, seconds = _tuned(name, encoder, texts, known, task, run, config, log)
         place = np.where(known, np.cumsum(known) - 1, -1)
         rows = Rows(place, vectors.shape[1], vectors.__getitem__)
         scaled = mapped(rows, run.text.scaling, cache_folder(run.text))
@@ -116,7 +123,7 @@ def _task(run: TrainConfig, data: Dataset) -> Task:
 
 def _tuned(
     name: str,
-    spec: dict[str, Any],
+    encoder: Transformer,
     texts: list[str],
     known: np.ndarray,
     task: Task,
@@ -127,16 +134,12 @@ def _tuned(
     """Vectors of the texts after the best epoch, 0 among them, and the seconds."""
     settings = config.finetune
     lora = Lora(settings.layers, settings.rank, settings.epochs, settings.lr, settings.batch)
-    what = hashlib.sha256(repr((spec, lora, config.seeds[0])).encode()).hexdigest()[:8]
+    what = hashlib.sha256(repr((encoder.identity, lora, config.seeds[0])).encode()).hexdigest()[:8]
     path = Path(config.run) / f"text-{name}-{what}.npy"
     if path.is_file():
         done = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return np.load(path, mmap_mode="r"), float(done["seconds"])
     start = time.perf_counter()
-    encoder = ENCODERS[spec["encoder"]](
-        **{k: v for k, v in spec.items() if k not in ("encoder", "projector")}
-    )
-    assert isinstance(encoder, Transformer)
     best = encoder.encode(texts)
     scores = [task.score(best, known)]
     generator = torch.Generator().manual_seed(config.seeds[0])

@@ -69,7 +69,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         write_text(folder / "config.yaml", composed)
         write_json(folder / "versions.json", versions())
     begin(folder, config, data, transfer, log)
-    beside = load_beside(config, data.without("test"), space.relations, log)
+    beside = load_beside(config, data.without("test"), space.relations, device, log)
     graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, beside)
     model = make_model(space, graph, config.model.dim, config.seed, device)
     log.info(

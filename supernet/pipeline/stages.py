@@ -104,7 +104,7 @@ def score_validator(config: TrainConfig, data: Dataset) -> Callable[[Score], flo
 def ranker(config: TrainConfig, data: Dataset) -> Callable[[Score], Ranked]:
     """A function that ranks by a score for the valid part, train and alpha items masked, and returns
     eval.metric and the coverage at its cut-off; the same users whatever is scored."""
-    valid, seen = data.user_items(["valid"]), data.user_items(["train", "alpha"])
+    valid, seen = data.user_items(["valid"]), data.seen(["train", "alpha"])
     users = sample_users(valid, config.eval.users, torch.Generator().manual_seed(config.seed))
     k = int(config.eval.metric.split("@")[1])
 
@@ -155,7 +155,7 @@ def train_model(
     rank = validator(config, data, model, graph, recipe.item_norm)
     local = data.to(device)
     generator = torch.Generator().manual_seed(seed)
-    pairs, seen = local.pairs(parts), local.user_items(parts)
+    pairs, seen = local.pairs(parts), local.seen(parts)
 
     def validate(vectors: Vectors) -> float:
         return rank(vectors, None).score

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from supernet.config import TextConfig, TrainConfig
+from ops.aggregate.relational import TYPES
+from supernet.config import SpaceConfig, TextConfig, TrainConfig
 from supernet.data.dataset import Dataset, Fold
 from supernet.data.graph import ITEM, KNOWLEDGE, TEXT_KNN, TRUST
 from supernet.data.side import Beside, Edges, nearest_texts, read_knowledge, read_trust
@@ -20,7 +21,7 @@ from supernet.data.views import View
 from supernet.features.text.cache import default_folder
 from supernet.features.text.cleaning import Cleaned, clean_texts
 from supernet.features.text.encode import encode_texts
-from supernet.features.text.encoders import ENCODERS
+from supernet.features.text.encoders import encoder_of
 from supernet.features.text.mapped import mapped
 from supernet.features.text.probe import linear_probe
 from supernet.features.text.rows import Vectors
@@ -30,11 +31,11 @@ from supernet.runtime import InputError
 
 
 def load_views(
-    config: TrainConfig, data: Dataset, log: logging.Logger, probe: bool = True
+    config: TrainConfig, data: Dataset, device: torch.device, log: logging.Logger, probe: bool = True
 ) -> dict[str, View]:
     """Name → view of the items, and after them of the new items of each fold, for every one that config.text
     names; logged: what was counted, how long it took, and what a linear probe on the train part says of each.
-    Nothing is fitted to new items.
+    Nothing is fitted to new items. device: where language models run; the views are on the CPU.
 
     Errors: InputError where the data has no text to encode, and for what an encoder refuses.
     """
@@ -43,7 +44,7 @@ def load_views(
     cleaned = texts_of(settings, data, log)
     for name, spec in settings.views.items():
         start = time.perf_counter()
-        scaled, known = _scaled(name, dict(spec), settings, data, cleaned, log)
+        scaled, known = _scaled(name, dict(spec), settings, data, cleaned, device, log)
         log.info(
             "view %s: %d items of %d columns, %d without, %.1f s",
             *(name, known.sum(), scaled.shape[1], (~known).sum(), time.perf_counter() - start),
@@ -59,12 +60,17 @@ def load_views(
 
 
 def load_beside(
-    config: TrainConfig, data: Dataset, relations: Sequence[str], log: logging.Logger, probe: bool = True
+    config: TrainConfig,
+    data: Dataset,
+    relations: Sequence[str],
+    device: torch.device,
+    log: logging.Logger,
+    probe: bool = True,
 ) -> Beside:
     """The views, and the edges of those of the relations that are not made of interactions; their notes are
     logged. New items have views, and edges of text_knn, alone. Errors: InputError as `load_views`, for a
     relation whose files are not given or do not fit."""
-    joined = load_views(config, data, log, probe)
+    joined = load_views(config, data, device, log, probe)
     views = {name: _rows(view, 0, data.n_items) for name, view in joined.items()}
     graph, edges = config.graph, dict[str, Edges]()
     for name in relations:
@@ -74,6 +80,7 @@ def load_beside(
         elif name == KNOWLEDGE and graph.knowledge_path is not None and graph.entities_path is not None:
             paths = Path(graph.knowledge_path), Path(graph.entities_path)
             edges[name], notes = read_knowledge(*paths, data.item_ids)
+            _check_types(edges[name], paths[0], config.space)
         elif name == TEXT_KNN and views:
             edges[name] = nearest_texts(compared_view(views, graph.text_view), graph.neighbours)
         for note in notes:
@@ -81,6 +88,17 @@ def load_beside(
         if name in edges:
             log.info("relation %s: %d edges", name, len(edges[name].target))
     return Beside(views, edges, _new_items(config, data, joined, TEXT_KNN in relations))
+
+
+def _check_types(edges: Edges, path: Path, space: SpaceConfig) -> None:
+    names = space.aggregate_of.get(KNOWLEDGE, space.aggregate)
+    weighed = any("relational" in some for some in (names, *space.slots.values()))
+    if weighed and len(edges.names) > TYPES:
+        raise InputError(
+            f"{path}: ties items by {len(edges.names)} types of edges, either direction of a relation "
+            f"counted, and the aggregator relational weighs at most {TYPES}; join rare relations in this "
+            "file, or leave relational out of space.aggregate_of.knowledge"
+        )
 
 
 def _new_items(config: TrainConfig, data: Dataset, joined: dict[str, View], alike: bool) -> dict[str, Beside]:
@@ -141,18 +159,18 @@ def _scaled(
     settings: TextConfig,
     data: Dataset,
     cleaned: Cleaned | None,
+    device: torch.device,
     log: logging.Logger,
 ) -> tuple[Vectors, NDArray[np.bool_]]:
     """Mapped vectors (N, width), and which are known (N,)."""
     folder = cache_folder(settings)
-    spec.pop("projector", None)
-    kind = str(spec.pop("encoder"))
-    if kind == VECTORS:
+    if spec["encoder"] == VECTORS:
+        spec = {key: value for key, value in spec.items() if key not in ("encoder", "projector")}
         ids = np.concatenate([data.item_ids, *(own.ids for own in _new_folds(data).values())])
         rows, notes = read_vectors(Path(str(spec.pop("path"))), ids, **spec)
     else:
         assert cleaned is not None
-        encoder = ENCODERS[kind](**spec)
+        encoder = encoder_of(spec, device)
         with bar(f"text {name}", total=len(set(filter(None, cleaned.texts)))) as progress:
             rows = encode_texts(cleaned.texts, encoder, folder, progress.advance, data.n_items)
         notes = encoder.notes()

@@ -60,7 +60,7 @@ class Search:
     ) -> None:
         self.model, self.graph, self.recipe, self.settings = model, graph, recipe, settings
         self.generator, self.costs = generator, costs
-        self.seen = data.user_items(["train"])
+        self.seen = data.seen(["train"])
         self.train = Batches(data.parts["train"], recipe.batch_size, generator)
         self.alpha_generator = torch.Generator().manual_seed(generator.initial_seed() + 1)
         make = OBJECTIVES[settings.objective]

@@ -45,7 +45,7 @@ class HeldOut:
         generator: torch.Generator,
     ) -> None:
         self.model, self.graph, self.recipe, self.generator = model, graph, recipe, generator
-        self.seen = data.user_items(["train", "alpha"])
+        self.seen = data.seen(["train", "alpha"])
         self.batches = Batches(data.parts["alpha"], settings.alpha_batch_size, generator)
         learned = settings.alpha_temperature == "learned" and recipe.loss in SHARED
         self.log_temperature: Tensor | None = None

@@ -112,3 +112,12 @@ def test_the_graph_has_the_relations_it_is_asked_for():
 def test_a_relation_without_edges_says_what_to_give(name, words):
     with pytest.raises(ValueError, match=f"relation '{name}' has no edges: {words}"):
         build_graph(PAIRS, 3, 3, relations=("interactions", name))
+
+
+def test_new_items_without_any_text_receive_nothing():
+    known = View(torch.eye(3), torch.ones(3))
+    edges = nearest_texts(known, 2, View(torch.zeros(2, 3), torch.zeros(2)))
+    assert (len(edges.target), len(edges.source), edges.n_source) == (0, 0, 3)
+    assert edges.target.dtype == torch.int64
+    nobody = View(torch.zeros(3, 3), torch.zeros(3))
+    assert len(nearest_texts(nobody, 2).target) == len(nearest_texts(nobody, 2, known).target) == 0

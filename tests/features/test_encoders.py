@@ -5,17 +5,20 @@ import importlib.util
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
-from supernet.features.text.encoders import ENCODERS, Endpoint, MiniLM, TfIdf, Transformer
+from supernet.features.text.encode import encode_texts
+from supernet.features.text.encoders import ENCODERS, Endpoint, MiniLM, TfIdf, Transformer, encoder_of
+from supernet.features.text.encoders.origin import room
 from supernet.features.text.encoders.transformer import pool
 from supernet.runtime import InputError
 
-from ..language import tiny_bert
+from ..language import tiny_bert, tiny_gpt, tiny_t5
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "toy", "story", "the", "god", "##father", "a"]
 
@@ -63,7 +66,81 @@ def test_long_texts_are_cut_and_counted(folder):
     encoder = Transformer(folder, max_length=6)
     cut, same = encoder.encode(["toy " * 50, "toy " * 4])
     np.testing.assert_allclose(cut, same, atol=1e-6)
-    assert encoder.notes() == ("text: 1 texts longer than 6 tokens were cut",)
+    assert encoder.notes() == ("text: 1 of the texts encoded now were longer than 6 tokens and were cut",)
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("make", "positions"), [(tiny_bert, 512), (tiny_gpt, 16)])
+def test_no_text_is_longer_than_the_model_has_positions_for(make, positions, tmp_path):
+    encoder = Transformer(make(tmp_path, WORDS), max_length=10_000)
+    whole, cut = encoder.encode(["toy " * 600, "toy " * 700])
+    np.testing.assert_allclose(whole, cut, atol=1e-5)
+    assert encoder.notes() == (
+        f"text: 2 of the texts encoded now were longer than {positions} tokens and were cut",
+    )
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+def test_roberta_positions_begin_after_that_of_the_padding():
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = transformers.RobertaConfig(vocab_size=9, max_position_embeddings=20, **sizes)
+    model, tokenizer = transformers.RobertaModel(config), SimpleNamespace(model_max_length=10**30)
+    longest = room(tokenizer, model)
+    assert longest == 18
+    model(torch.full((1, longest), 5))
+    assert room(SimpleNamespace(model_max_length=7), model) == 7
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("make", "pooling"), [(tiny_gpt, "last"), (tiny_gpt, "mean"), (tiny_t5, "mean")], ids=str
+)
+def test_decoders_and_encoder_decoders_are_read_in_batches_as_alone(make, pooling, tmp_path):
+    folder, texts = make(tmp_path, WORDS), ["toy story", "the god the god toy", "a", "story toy a the"]
+    together = Transformer(folder, pooling=pooling).encode(texts)
+    assert together.shape == (4, 12)
+    alone = np.concatenate([Transformer(folder, pooling=pooling).encode([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert len(np.unique(together.round(4), axis=0)) == 4
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+def test_a_folder_is_known_by_its_weights_not_by_its_name(tmp_path):
+    for name in ("own", "moved", "cache"):
+        (tmp_path / name).mkdir()
+    folder = tiny_bert(tmp_path / "own", WORDS)
+    moved = tiny_bert(tmp_path / "moved", WORDS)
+    before = encode_texts(["toy story"], Transformer(folder), tmp_path / "cache").array()
+    assert Transformer(folder).identity == Transformer(moved).identity
+    model = Transformer(folder).loaded()[1]
+    torch.nn.init.normal_(model.embeddings.word_embeddings.weight)
+    model.save_pretrained(folder)
+    after = encode_texts(["toy story"], Transformer(folder), tmp_path / "cache").array()
+    np.testing.assert_array_equal(after, Transformer(folder).encode(["toy story"]))
+    assert np.abs(after - before).max() > 0.01
+    assert folder not in json.dumps(dict(Transformer(folder).identity))
+
+
+@needs_transformers
+def test_a_model_of_the_hub_is_known_by_its_commit(monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    config = SimpleNamespace(_commit_hash="abc")
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", lambda name: config)
+    assert Transformer("some/model").identity["model"] == "some/model@abc"
+    config._commit_hash = None
+    assert Transformer("some/model").identity["model"] == "some/model@unknown"
+
+
+def test_a_view_runs_on_the_device_of_the_run_unless_it_names_one():
+    spec = {"encoder": "transformer", "model": "m", "projector": "mlp"}
+    assert encoder_of(spec, torch.device("cuda:1")).device == "cuda:1"
+    assert encoder_of(spec | {"device": "cpu"}, torch.device("cuda:1")).device == "cpu"
+    assert encoder_of({"encoder": "tfidf", "dim": 3}, torch.device("cuda:1")) == TfIdf(3)
 
 
 @needs_transformers
@@ -158,6 +235,13 @@ def test_the_endpoint_is_asked_in_batches_with_the_key(stub):
         ("/v1/embeddings", "Bearer secret", "m")
     }
     assert "secret" not in json.dumps(dict(Endpoint(model="m").identity))
+
+
+def test_what_is_too_long_for_the_endpoint_is_cut_and_counted(stub):
+    encoder = Endpoint(model="m", max_chars=5)
+    assert encoder.encode(["abc", "x" * 9])[:, 0].tolist() == [3, 5]
+    assert encoder.notes() == ("text: 1 of the texts encoded now were longer than 5 characters and were cut",)
+    assert encoder.identity != Endpoint(model="m", max_chars=6).identity
 
 
 def test_passing_failures_are_tried_again_and_pauses_grow(stub):

@@ -86,6 +86,33 @@ def test_the_same_seed_gives_the_same_vectors(folder):
     assert np.array_equal(tuned(folder, epochs=2)[0].encode(TEXTS), one)
 
 
+class Elsewhere(Transformer):
+    """Its model is on another device than the CPU when it trains."""
+
+    def pooled(self, texts):
+        found = super().pooled(texts)
+        return found.to("meta") if torch.is_grad_enabled() else found
+
+
+def test_all_that_learns_is_where_the_model_is(tmp_path, monkeypatch):
+    adapter = torch.nn.Parameter(torch.zeros(1, device="meta"))
+    monkeypatch.setattr(lora, "_adapted", lambda *_: [adapter])
+    encoder = Elsewhere(tiny_bert(tmp_path, WORDS))
+    with pytest.raises(
+        RuntimeError, match="Cannot copy out of meta"
+    ):  # after the steps, where the loss of the epoch is read
+        next(fine_tuned(encoder, TEXTS, TARGET, Lora(batch=9), torch.Generator()))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_adapters_learn_on_cuda(folder):
+    encoder = Transformer(folder, device="cuda")
+    generator = torch.Generator().manual_seed(0)
+    losses = list(fine_tuned(encoder, TEXTS, TARGET, Lora(epochs=5, lr=0.02, batch=9), generator))
+    assert losses[-1] < losses[0]
+
+
 def test_ridge_minimises_its_sum():
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((40, 5)) + 2, generator.standard_normal((40, 3)) - 1

@@ -28,6 +28,27 @@ def test_a_table_names_its_items(tmp_path):
     assert rows.known.tolist() == [True, False, True]
 
 
+def test_of_an_item_that_stands_there_twice_the_first_is_taken(tmp_path):
+    table = pa.table({"item": ["7", "2", "7", "7"], "vector": [[1.0], [2.0], [3.0], [4.0]]})
+    pq.write_table(table, tmp_path / "v.parquet")
+    rows, notes = read_vectors(tmp_path / "v.parquet", np.array(["7", "2"], dtype=object))
+    assert rows.array().tolist() == [[1], [2]]
+    assert notes == ("v.parquet: 2 further vectors of an item were left out",)
+
+
+def test_rows_that_are_counted_from_one_are_refused(tmp_path):
+    np.save(tmp_path / "v.npy", np.ones((3, 2)))
+    ids = np.array(["3", "1", "2"], dtype=object)
+    with pytest.raises(
+        InputError, match=r"v\.npy: row k is .* 3 rows, and the items are 1 to 3; put a row of"
+    ):
+        read_vectors(tmp_path / "v.npy", ids)
+    assert read_vectors(tmp_path / "v.npy", np.array(["2", "1", "0"], dtype=object))[0].known.all()
+    assert read_vectors(tmp_path / "v.npy", np.array(["2", "1", "9"], dtype=object))[1]
+    np.save(tmp_path / "v.npy", np.ones((4, 2)))
+    assert read_vectors(tmp_path / "v.npy", ids)[0].known.all()
+
+
 def test_names_that_are_no_row_numbers_are_not_taken_for_some(tmp_path):
     np.save(tmp_path / "v.npy", np.arange(8.0).reshape(4, 2))
     rows, _ = read_vectors(tmp_path / "v.npy", np.array(["03", "3", "-1", "4", "x", "²"], dtype=object))

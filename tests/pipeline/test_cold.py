@@ -53,7 +53,7 @@ def config_of(**eval_settings):
 
 def made(side, texts=None, relations=RELATIONS):
     data = split(interactions(texts), "ratio", 0, cold=side, cold_share=0.4).without("test")
-    beside = load_beside(config_of(), data, relations, LOG, probe=False)
+    beside = load_beside(config_of(), data, relations, torch.device("cpu"), LOG, probe=False)
     graph = graph_of(data, LEARNT, "auto", CPU, relations, GraphConfig(neighbours=3), beside)
     return data, beside, graph
 

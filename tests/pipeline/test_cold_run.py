@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from supernet.config import TrainConfig
+from supernet.config import DeriveConfig, TrainConfig
 from supernet.config.data_schemas import GivenSplit, LightgcnData
 from supernet.pipeline.protocol import check_run
+from supernet.pipeline.ruled import check_rules
 from supernet.runtime import InputError
 
 from .conftest import command
@@ -121,6 +122,17 @@ def test_what_cannot_be_is_one_message(overrides, words, shop, tmp_path):
     assert run.returncode == 2
     assert words in run.stderr
     assert len(run.stderr.splitlines()) <= 8
+
+
+def test_rules_do_not_reach_new_items_and_are_refused():
+    run = TrainConfig(split=GivenSplit(method="given", cold="items"))
+    with pytest.raises(
+        InputError, match=r"rules=r\.yaml with split\.cold=items: the lists of new items do not"
+    ):
+        check_rules(DeriveConfig(rules="r.yaml"), run)
+    check_rules(DeriveConfig(), run)
+    run.split.cold = "users"
+    check_rules(DeriveConfig(rules="r.yaml"), run)
 
 
 def test_the_paper_protocol_has_no_new_items():

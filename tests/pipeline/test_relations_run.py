@@ -1,19 +1,24 @@
 """The co-occurrence relation from the command line to the result table, and graphs that are built once."""
 
 import json
+import logging
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from supernet.config import DeriveConfig, GraphConfig, TrainConfig
+from supernet.config import DeriveConfig, GraphConfig, SpaceConfig, TrainConfig
 from supernet.data.dataset import Dataset, Pairs
 from supernet.pipeline import bench as benches
 from supernet.pipeline.bench import Bench
+from supernet.pipeline.texts import load_beside
+from supernet.runtime import InputError
 from supernet.space import Genotype, SearchSpace
 
 from .conftest import command
 
+LOG = logging.getLogger("supernet")
 BOTH = ("interactions", "cooccurrence")
 SPACE = SearchSpace(1, ("sym",), ("light",), ("identity",), ("last",))
 
@@ -79,3 +84,21 @@ def test_a_graph_is_built_once_for_its_parts_and_relations(bench, monkeypatch):
     assert [graph.link("interactions", "user").relation.n_edges for graph in graphs[:4]] == [4, 6, 4, 6]
     assert [len(graph.links) for graph in graphs[:4]] == [2, 2, 3, 3]
     assert graphs[3].link("cooccurrence", "item").relation.ptr.diff().max() == 1
+
+
+def test_more_types_of_edges_than_can_be_weighed_are_refused_where_they_are_weighed(tmp_path):
+    ties = "".join(f"e{k % 4}\tr{k}\tx{k}\n" for k in range(70))
+    (tmp_path / "kg.tsv").write_text(f"head\trelation\ttail\n{ties}")
+    (tmp_path / "link.tsv").write_text("item\tentity\n" + "".join(f"i{k}\te{k}\n" for k in range(4)))
+    graph = GraphConfig(knowledge_path=f"{tmp_path}/kg.tsv", entities_path=f"{tmp_path}/link.tsv")
+    pairs = {"train": Pairs(torch.tensor([0]), torch.tensor([0]))}
+    ids = np.array(["i0", "i1", "i2", "i3"], dtype=object)
+    data = Dataset("four", ids, ids, ids, None, pairs)
+
+    def load(**space):
+        config = TrainConfig(graph=graph, space=SpaceConfig(aggregate=["sym"], **space))
+        return load_beside(config, data, ["knowledge"], torch.device("cpu"), LOG)
+
+    assert len(load(aggregate_of={"knowledge": ["mean"]}).edges["knowledge"].names) == 70
+    with pytest.raises(InputError, match=r"kg\.tsv: ties items by 70 types of edges.*at most 64; join rare"):
+        load(aggregate_of={"knowledge": ["none", "relational"]})

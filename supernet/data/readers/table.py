@@ -9,6 +9,7 @@ from supernet.data.readers.files import TableFile, table_file
 from supernet.data.readers.item_table import describe
 from supernet.data.readers.registry import READERS
 from supernet.data.readers.stream import Fields, stream
+from supernet.data.undirected import mirrored
 from supernet.runtime import InputError
 
 
@@ -25,6 +26,7 @@ def read_table(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     quote: str | None = '"',
+    undirected: bool = False,
     alpha_path: str | None = None,
     valid_path: str | None = None,
     test_path: str | None = None,
@@ -37,7 +39,8 @@ def read_table(
 
     path: .csv, .tsv or .parquet (csv and tsv also .gz); else say `format`. user, item, rating, time: columns;
     time holds numbers or ISO 8601. items_path: a table with a row per item, its id in column `items_id`
-    (`item` where not given), its title in the columns `title`, its text in `title` and `text`.
+    (`item` where not given), its title in the columns `title`, its text in `title` and `text`. undirected:
+    users and items are the same people, such as friends, and each pair is read in both directions.
     Streamed: memory holds codes and numbers, 4 + 4 + 8 + 8 bytes a row, twice at the end.
     Errors: InputError naming file, line, column and value for whatever is wrong in the files.
     """
@@ -54,6 +57,8 @@ def read_table(
     files |= {part: open_(file) for part, file in given.items() if file}
     first = next(iter(files.values()))
     interactions = stream(name or first.path.name.split(".")[0], files, Fields(user, item, rating, time))
+    if undirected:
+        interactions = mirrored(interactions)
     if items_path is None:
         return interactions
     items = table_file(items_path, encoding=encoding, quote=quote)

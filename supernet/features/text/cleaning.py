@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 _SPACE = re.compile(r"\s+")
+_JOINERS = "\u200c\u200d"
+"""Format characters that are letters' business: Persian, Hindi and joined emoji are misspelt without them."""
 _PLACEHOLDERS = frozenset({"nan", "none", "null", "n/a", "na", "unknown", "-"})
 """Texts that say that there is none, in lower case."""
 
@@ -30,8 +32,9 @@ class Cleaned:
 
 
 def clean_texts(texts: Sequence[object]) -> Cleaned:
-    """Unescape HTML entities (twice, as scraped catalogues have `&amp;amp;`), drop tags and control
-    characters, compose Unicode (NFC), join runs of white space; placeholders such as `nan` become ''."""
+    """Unescape HTML entities (twice, as scraped catalogues have `&amp;amp;`), drop tags, control and format
+    characters but for the joiners, compose Unicode (NFC), join runs of white space; placeholders such as
+    `nan` become ''."""
     counts: Counter[str] = Counter()
     found = [_clean(text, counts) for text in texts]
     scripts = Counter(script_of(text) for text in found if text)
@@ -70,11 +73,21 @@ def _clean(value: object, counts: Counter[str]) -> str:
     counts["entities"] += text != raw
     bare = _TAG.sub(" ", text)
     counts["tags"] += bare != text
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in bare)
+    kept = "".join(map(_readable, bare))
     text = _SPACE.sub(" ", unicodedata.normalize("NFC", kept)).strip()
-    if not text:
+    if not text.strip(f"{_JOINERS} "):
         counts["missing"] += 1
+        text = ""
     elif text.lower() in _PLACEHOLDERS:
         counts["placeholder"] += 1
         text = ""
     return text
+
+
+def _readable(character: str) -> str:
+    """The character, or what stands in its place: nothing for a format character, such as a soft hyphen; a
+    space for what is no character."""
+    kind = unicodedata.category(character)
+    if kind == "Cf":
+        return character if character in _JOINERS else ""
+    return " " if kind[0] == "C" else character

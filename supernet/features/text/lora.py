@@ -48,24 +48,25 @@ def fine_tuned(
     Papers: LoRA, arXiv 2106.09685; alignment of content and collaborative vectors, arXiv 2107.05315
     """
     adapters = _adapted(encoder, lora, generator)
-    weight, bias = map(torch.from_numpy, ridge(encoder.encode(texts), target.numpy()))
-    head = [nn.Parameter(weight), nn.Parameter(bias)]
+    device = adapters[0].device
+    found = ridge(encoder.encode(texts), target.numpy())
+    head = [nn.Parameter(torch.from_numpy(part).to(device)) for part in found]
     optimiser = torch.optim.AdamW([{"params": adapters}, {"params": head}], lr=lora.lr, weight_decay=0.0)
-    unit = F.normalize(target, dim=1)
+    unit = F.normalize(target, dim=1).to(device)
     for _ in range(lora.epochs):
         order, losses = torch.randperm(len(texts), generator=generator), []
         for batch in order.split(lora.batch):
             projected = F.normalize(
                 encoder.pooled([texts[k] for k in batch.tolist()]) @ head[0] + head[1], dim=1
             )
-            scores = projected @ unit[batch].t() / TEMPERATURE
-            own = torch.arange(len(batch))
+            scores = projected @ unit[batch.to(device)].t() / TEMPERATURE
+            own = torch.arange(len(batch), device=device)
             loss = (F.cross_entropy(scores, own) + F.cross_entropy(scores.t(), own)) / 2
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
-            losses.append(float(loss.detach()))
-        yield sum(losses) / len(losses)
+            losses.append(loss.detach())
+        yield float(torch.stack(losses).mean())
 
 
 def ridge(texts: Vectors, target: Vectors) -> tuple[Vectors, Vectors]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+
+import torch
 
 from ops.registry import Registry
 from supernet.features.text.rows import Vectors
 from supernet.runtime import InputError
 
-__all__ = ["ENCODERS", "Encoder", "Vectors", "missing"]
+__all__ = ["ENCODERS", "Encoder", "Vectors", "encoder_of", "missing"]
 
 
 class Encoder(Protocol):
@@ -30,6 +33,16 @@ class Encoder(Protocol):
 
 
 ENCODERS: Registry[Callable[..., Encoder]] = Registry("text encoder")
+
+
+def encoder_of(spec: Mapping[str, Any], device: torch.device | str) -> Encoder:
+    """The encoder of a view with its settings; a language model stands on `device`, unless the view itself
+    names one. Errors: InputError from the encoder."""
+    make = ENCODERS[str(spec["encoder"])]
+    settings = {key: value for key, value in spec.items() if key not in ("encoder", "projector")}
+    if "device" in inspect.signature(make).parameters and not settings.get("device"):
+        settings["device"] = str(device)
+    return make(**settings)
 
 
 def missing(extra: str, error: ImportError) -> InputError:

