@@ -17,6 +17,8 @@ from supernet.space.slots import slot_kind
 NORMED = ("aggregate", "convolve")
 """Kinds of slots whose candidates give vectors that are mixed."""
 
+NORM = "output norm"
+
 CHOSEN, OTHER = "#8c2981", "#9ca3af"
 
 
@@ -25,10 +27,11 @@ def curves_figure(
 ) -> Figure:
     """Twelve charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, coverage;
     energy and cosine of each layer, cosine of alpha gradients; their norms and those of what candidates give,
-    each the mean over the slots of a kind. candidates: slot → names. Errors: ValueError without epochs."""
+    each the mean over the slots of a kind, on a logarithmic axis. candidates: slot → names. Errors:
+    ValueError without epochs."""
     if not epochs:
         raise ValueError("there is no epoch to draw")
-    figure = Figure(figsize=(10.5, 9.6), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    figure = Figure(figsize=(12.6, 9.6), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     FigureCanvasAgg(figure)
     x = [epoch["epoch"] for epoch in epochs]
     charts: list[tuple[str, dict[str, list[float | None]]]] = [
@@ -44,11 +47,13 @@ def curves_figure(
         ("Dirichlet energy", _layers(epochs, "energy")),
         ("mean cosine", _layers(epochs, "cosine")),
         ("cosine of alpha gradients, layer to layer", _kinds(epochs)),
-        *((f"output norm, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED),
+        *((f"{NORM}, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED),
         ("norm of alpha gradients", _gradients(epochs)),
     ]
     for ax, (title, lines) in zip(figure.subplots(4, 3).ravel(), charts, strict=True):
         _draw(ax, title, x, lines)
+        if title.startswith(NORM) and ax.lines:  # a sum gives many times what a mean gives
+            ax.set_yscale("log")
     return figure
 
 
@@ -111,8 +116,9 @@ def _norms(
     names = dict.fromkeys(name for slot in slots for name in candidates[slot])
     for name in (name for name in names if name != "none"):  # it sends nothing
         of = [(slot, list(candidates[slot]).index(name)) for slot in slots if name in candidates[slot]]
-        values = [[epoch["size"][slot][k] for slot, k in of if slot in epoch["size"]] for epoch in epochs]
-        found[name] = [fmean(row) if row else None for row in values]
+        sizes = [[epoch["size"][slot][k] for slot, k in of if slot in epoch["size"]] for epoch in epochs]
+        rows = [[size for size in row if size is not None] for row in sizes]
+        found[name] = [fmean(row) if row else None for row in rows]
     return found
 
 
@@ -125,7 +131,8 @@ def _draw(ax: Axes, title: str, x: Sequence[int], lines: Mapping[str, Sequence[f
     if not ax.lines:
         ax.text(0.5, 0.5, "not measured", fontsize=8, ha="center", transform=ax.transAxes)
     elif any(lines):
-        many = len(lines) > 4
-        ax.legend(fontsize=5 if many else 7, frameon=False, ncols=2 if many else 1)
+        # beside the chart: within it, it would cover lines
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.03), "borderaxespad": 0.2}
+        ax.legend(fontsize=6, frameon=False, handlelength=1.2, **place)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     ax.tick_params(labelsize=7)

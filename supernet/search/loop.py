@@ -261,7 +261,7 @@ class Search:
             alpha_scale=self.objective.temperature,
             entropy=sum(entropies) / max(1, len(entropies)),
             mixture={slot: p.tolist() for slot, p in mixture.items()},
-            size={slot: m.log_scale.exp().tolist() for slot, (m, *_) in self.model.mixtures().items()},
+            size={slot: m.sizes() for slot, (m, *_) in self.model.mixtures().items() if m.measured},
             gradient=self.sums.gradients(),
             gradient_cosine=self.sums.cosines(),
             eigenvalue=self._eigenvalue(),
