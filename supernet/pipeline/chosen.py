@@ -21,16 +21,14 @@ from supernet.report.figures import save_figure
 from supernet.report.pareto import Point, pareto_figure
 from supernet.report.progress import bar
 from supernet.search.costs import Costs
-from supernet.search.explore import Budget, Evaluation, History, explore, ordered
+from supernet.search.explore import Budget, History, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, distinct, halving
 from supernet.search.settings import BILEVEL, AdvisorSettings
 from supernet.search.strategies import Advisor, make_strategy
 from supernet.search.strategies.advisor import ADVICE, advice_counts
 from supernet.space import Genotype, SearchSpace, identity_of
-
-EVALUATIONS = "evaluations.jsonl"
-SELECTION = "selection.jsonl"
+from supernet.space.judged import EVALUATIONS, SELECTION, Evaluation
 
 REASONS = {
     "unreadable": "in answers that are not the JSON asked for",

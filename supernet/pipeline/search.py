@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.data.views import Views
 from supernet.model import Recommender
-from supernet.pipeline.chosen import SELECTION, choose_designs, genotype_of
+from supernet.pipeline.chosen import choose_designs, genotype_of
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.judging import trials_of
@@ -45,6 +45,7 @@ from supernet.search.record import SearchEpoch
 from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
 from supernet.search.strategies.advisor import ADVICE, advice_counts
+from supernet.space.judged import SELECTION
 
 COSTS = "costs.json"
 VERSION = 1

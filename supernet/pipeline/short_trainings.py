@@ -4,22 +4,12 @@ not train them again."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from supernet.runtime import add_row, read_rows
 from supernet.search.selection import Choices
-
-
-@dataclass(frozen=True)
-class ShortTraining:
-    """A design that was trained for so many batches, what it came to on valid, and what that took."""
-
-    choices: Choices
-    steps: int
-    score: float
-    seconds: float
+from supernet.space.judged import ShortTraining
 
 
 class ShortTrainings:

@@ -84,3 +84,11 @@ def test_no_legend_covers_a_line():
         box = legend.get_window_extent()
         assert not any(box.overlaps(ax.get_window_extent()) for ax in figure.axes)
         assert box.x1 <= figure.bbox.x1
+
+
+def test_where_no_alphas_are_trained_nothing_is_told_of_them():
+    figure = curves_figure([epoch(1), epoch(2)], "ndcg@20", SLOTS, learns=False)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert not any("alpha" in title or "gap" in title or "entropy" in title for title in titles)
+    assert len(titles) == 7
+    assert lines(figure, "valid ndcg@20") == {"mixture": [0.2, 0.2]}
