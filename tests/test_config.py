@@ -103,6 +103,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("loss.uniformity=-1", "loss.uniformity must be at least 0, found -1"),
         ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
+        ("search.parameter_weight=-0.5", "search.parameter_weight must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
         ("+training.foo=1", "no key 'training.foo'; the keys here are: autocast, batch_size"),

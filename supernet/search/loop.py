@@ -42,7 +42,7 @@ class Search:
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
     stopped, bit for bit on the CPU.
 
-    costs: expected milliseconds of a step, where settings.cost_weight asks for them. Where another strategy
+    costs: milliseconds and parameters of every candidate, where settings weigh any. Where another strategy
     than the loop is to choose, the weights alone are trained, on paths drawn uniformly (SPOS, arXiv
     1904.00420).
     """
@@ -229,7 +229,9 @@ class Search:
             return loss
         mixture = self.mixture(detach=False)
         loss = loss + penalty(weights, dict(self.model.alphas.items()), mixture, names)
-        return loss if self.costs is None else loss + settings.cost_weight * self.costs.expected(mixture)
+        if self.costs is None:
+            return loss
+        return loss + self.costs.weighed(mixture, settings.cost_weight, settings.parameter_weight)
 
     def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
         """Of the batch of the coming weight step."""
