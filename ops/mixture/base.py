@@ -78,6 +78,22 @@ class Mixture(nn.Module):
         modules = list(self.candidates.values())
         return modules[0] if len(modules) == 1 else None
 
+    @property
+    def measured(self) -> bool:
+        """Whether `calibrating` measures its candidates: they are several, and evened by their scale."""
+        return self.scaled and self.only is None and self.norm == "scale"
+
+    def sizes(self) -> list[float | None]:
+        """Root-mean-square of each candidate's output at the last calibration; None for one that gives
+        nothing or is dropped."""
+        gives = [
+            not isinstance(c, NoMessage) and k not in self.dropped
+            for k, c in enumerate(self.candidates.values())
+        ]
+        return [
+            size if given else None for size, given in zip(self.log_scale.exp().tolist(), gives, strict=True)
+        ]
+
     def single(self, p: Mix | None) -> Callable[..., Tensor] | None:
         """The one operator to run where there is just one candidate, or one was chosen; else None."""
         if self.only is None:
@@ -154,7 +170,7 @@ def key_of(name: str) -> str:
 @contextlib.contextmanager
 def calibrating(model: nn.Module) -> Iterator[None]:
     """Within it, a forward pass of `model` measures the scale of every candidate of every mixture."""
-    mixtures = [m for m in open_mixtures(model) if m.norm == "scale"]
+    mixtures = [m for m in open_mixtures(model) if m.measured]
     for mixture in mixtures:
         mixture.calibrate = True
     try:

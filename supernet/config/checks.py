@@ -60,6 +60,7 @@ NOT_NEGATIVE = {
         "checkpoint_every",
         "alpha_noise_scale",
         "cost_weight",
+        "parameter_weight",
         "idle",
         "beta",
         "zero_one",

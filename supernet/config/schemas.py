@@ -225,7 +225,9 @@ class DeriveConfig:
     tune: list[str] = field(
         default_factory=lambda: ["derived", "lightgcn"]
     )  # those of the trained models that are tuned on their own, or random, all; others: LightGCN's recipe
-    epochs_once: bool = False  # the epochs that the first seed chose serve the others: half the time
+    epochs_once: bool = (
+        False  # the epochs that tuning, or else the first seed, chose serve all: half the time
+    )
     once_below: float = (
         0.0  # baselines tuned to less than this share of the best valid score: first seed alone
     )

@@ -17,20 +17,15 @@ from supernet.pipeline.judging import trials_of
 from supernet.pipeline.search_board import show_advice, show_evaluation
 from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.report.board import Board
-from supernet.report.figures import save_figure
-from supernet.report.pareto import Point, pareto_figure
 from supernet.report.progress import bar
-from supernet.search.costs import Costs
-from supernet.search.explore import Budget, Evaluation, History, explore, ordered
+from supernet.search.explore import Budget, History, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, distinct, halving
 from supernet.search.settings import BILEVEL, AdvisorSettings, SearchSettings
 from supernet.search.strategies import Advisor, make_strategy
 from supernet.search.strategies.advisor import ADVICE, advice_counts
-from supernet.space import Genotype, SearchSpace, identity_of
-
-EVALUATIONS = "evaluations.jsonl"
-SELECTION = "selection.jsonl"
+from supernet.space import Genotype, identity_of
+from supernet.space.judged import EVALUATIONS, SELECTION, Evaluation
 
 REASONS = {
     "unreadable": "in answers that are not the JSON asked for",
@@ -42,31 +37,6 @@ REASONS = {
 
 RUNNERS_UP = 9
 """At most so many designs are kept beside the chosen one."""
-
-
-class Weighed:
-    """The designs that were trained for a while, by the score of their longest training."""
-
-    def __init__(self, space: SearchSpace) -> None:
-        self.space = space
-        self.scores: dict[tuple[str, ...], tuple[Choices, float]] = {}
-
-    def append(self, choices: Choices, steps: int, score: float) -> None:
-        """One training; later ones of the same design are longer."""
-        self.scores[tuple(choices.values())] = (choices, score)
-
-    def draw(self, costs: Costs | None, metric: str, folder: Path, board: Board) -> None:
-        """The Pareto front of milliseconds and score, where costs were measured."""
-        if costs is None or not self.scores:
-            return
-        slots = self.space.choices()
-        points = []
-        for choices, score in self.scores.values():
-            time, size = costs.of({slot: names.index(choices[slot]) for slot, names in slots.items()})
-            points.append(Point(time, size, score, ", ".join(choices[slot] for slot in slots)))
-        figure = pareto_figure(points, metric)
-        save_figure(figure, folder / "pareto.png")
-        board.figure("score over milliseconds", figure, 0)
 
 
 def choose_designs(
@@ -84,15 +54,19 @@ def choose_designs(
     data: without its test part. known: designs to be judged beside those of the space that have names; they
     join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
-    settings, space, weighed = config.search, search.model.space, Weighed(search.model.space)
-    kept = ShortTrainings(folder / SELECTION)
+    settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
+    rounds = 2 if settings.select in ("rescored", "sampled") else 0
+    if search.costs is not None and (rounds or settings.strategy != BILEVEL):
+        log.info(
+            "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "
+            "design",
+            *(settings.cost_weight, settings.parameter_weight),
+        )
     if settings.strategy == BILEVEL:
-        rounds = 2 if settings.select in ("rescored", "sampled") else 0
         with bar("selection", total=rounds * settings.select_pool) as progress:
-            trials = trials_of(search, config, data, log, progress.advance, weighed.append, kept)
+            trials = trials_of(search, config, data, log, progress.advance, kept)
             trials = replace(trials, known=[*known, *trials.known])
             designs = SELECTIONS[settings.select](space, mixture, trials)
-        weighed.draw(search.costs, config.eval.metric, folder, board)
         return designs, []
     trials, identity = trials_of(search, config, data, log, kept=kept), identity_of(space)
     generator = torch.Generator().manual_seed(config.seed)

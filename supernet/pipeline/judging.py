@@ -14,7 +14,7 @@ from supernet.data.dataset import Dataset
 from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.pipeline.stages import space_of, train_model, validator
 from supernet.search.loop import Search
-from supernet.search.selection import Choices, Mixture, Trials, enriched, known_designs
+from supernet.search.selection import Choices, Mixture, Trials, decided, enriched, known_designs
 
 PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
 """Fixed spaces that are judged too, where they are points of the space searched."""
@@ -30,12 +30,10 @@ def trials_of(
     data: Dataset,
     log: logging.Logger,
     advance: Callable[[], None] = lambda: None,
-    watch: Callable[[Choices, int, float], None] = lambda choices, steps, score: None,
     kept: ShortTrainings | None = None,
 ) -> Trials:
     """What a selection rule or a strategy may look at; data: without its test part. advance: called after
-    each training; watch: told of its design, steps and score; kept: where scores are written down and, those
-    of before a kill, found."""
+    each training; kept: where scores are written down and, those of before a kill, found."""
     space, settings = search.model.space, config.search
     known = known_designs(space, [space_of(load_space(name)) for name in PRESETS])
     for name in ENRICHED:
@@ -43,7 +41,7 @@ def trials_of(
             known += enriched(space, design)
     past = [record["mixture"] for record in search.history if record["epoch"] > search.warmup]
     return Trials(
-        train=_training(search, config, data, log, advance, watch, kept or ShortTrainings()),
+        train=_training(search, config, data, log, advance, kept or ShortTrainings()),
         mixed=_mixed(search, config, data),
         generator=torch.Generator().manual_seed(config.seed),
         known=known,
@@ -51,7 +49,17 @@ def trials_of(
         steps=settings.select_steps,
         dropped={slot: first.dropped for slot, (first, *_) in search.model.mixtures().items()},
         history=[{slot: torch.tensor(p) for slot, p in mixture.items()} for mixture in past],
+        cost=_cost(search),
     )
+
+
+def _cost(search: Search) -> Callable[[Choices], float]:
+    """A design → what the search's weights make of its milliseconds and parameters; 0 without weights."""
+    costs, settings, space = search.costs, search.settings, search.model.space
+    if costs is None:
+        return lambda choices: 0.0
+    weights = settings.cost_weight, settings.parameter_weight
+    return lambda choices: float(costs.weighed(decided(space, choices), *weights))
 
 
 def _training(
@@ -60,12 +68,11 @@ def _training(
     data: Dataset,
     log: logging.Logger,
     advance: Callable[[], None],
-    watch: Callable[[Choices, int, float], None],
     kept: ShortTrainings,
 ) -> Callable[[Choices, int], float]:
     """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
     where a training fails."""
-    space, device = search.model.space, next(search.model.parameters()).device
+    space, device, cost = search.model.space, next(search.model.parameters()).device, _cost(search)
     short = replace(search.recipe, epochs=1, validate_every=1)
     recipes = [
         replace(
@@ -77,9 +84,8 @@ def _training(
     ]
 
     def train(choices: Choices, steps: int) -> float:
-        score = kept.score(choices, steps, lambda: trained(choices, steps))
+        score = kept.score(choices, steps, lambda: trained(choices, steps), cost(choices))
         advance()
-        watch(choices, steps, score)
         return score
 
     def trained(choices: Choices, steps: int) -> float:
@@ -94,6 +100,7 @@ def _training(
                 scores.append(0.0)
         best = max(range(len(scores)), key=lambda k: scores[k])
         at = f" at temperature {recipes[best].temperature:.3g}" if len(recipes) > 1 else ""
+        at += f" less a cost of {cost(choices):.4f}" if search.costs is not None else ""
         opened = ", ".join(choices[slot] for slot in space.choices())
         log.info(
             "selection: %d steps, valid %s %.4f%s: %s", steps, config.eval.metric, scores[best], at, opened

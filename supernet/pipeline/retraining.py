@@ -22,14 +22,18 @@ Outcomes = dict[str, list[Trained]]
 def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
     """Train every contender once a seed, random designs and what is far behind with the first seed alone.
 
-    With derive.epochs_once the epochs that the first seed chose serve the others, which are refitted alone.
+    With derive.epochs_once the epochs that its tuning chose, or else the first seed, serve all seeds, which
+    are refitted alone.
     """
+    once = bench.derive.epochs_once and bench.derive.refit
     outcomes: Outcomes = {}
     compared = [c for c in contenders if ranks_valid(bench.run, c.space)]
     jobs = [(c, bench.derive.seeds[: 1 if c.once else None]) for c in contenders]
     with bar("retraining", total=sum(len(seeds) for _, seeds in jobs)) as progress:
         for contender, seeds in jobs:
             outcomes[contender.name] = []
+            if once and contender.tuned is not None and not contender.epochs:
+                contender = replace(contender, epochs=contender.tuned.epochs)
             for seed in seeds:
                 trained = _retrained(bench, contender, seed, kept)
                 outcomes[contender.name].append(trained)
@@ -38,7 +42,7 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 log.info("%s seed %d: %s", contender.name, seed, trained.failure or done)
                 progress.advance()
                 progress.status(f"{contender.name} seed {seed}")
-                if bench.derive.epochs_once and bench.derive.refit and not trained.failure:
+                if once and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
                 if far_behind(contender, compared, trained, bench.derive.once_below):
                     log.info("%s: far behind on valid; the other seeds are left out", contender.name)

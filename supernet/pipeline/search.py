@@ -20,7 +20,9 @@ from supernet.pipeline.chosen import choose_designs, genotype_of, seconds_before
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.judging import trials_of
+from supernet.pipeline.pareto import draw_pareto, scored_designs
 from supernet.pipeline.search_board import close_board, show_epoch
+from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.pipeline.stages import (
     describe,
     graph_of,
@@ -44,6 +46,7 @@ from supernet.search.record import SearchEpoch
 from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
 from supernet.search.strategies.advisor import ADVICE, advice_counts
+from supernet.space.judged import SELECTION
 
 COSTS = "costs.json"
 VERSION = 1
@@ -81,7 +84,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         start_from_embeddings(model, config, data.without("test"), graph, log)
         if transfer is not None:
             _put(transfer, beside.views, model, folder, log)
-    costs = costs_of(model, graph, config.search.cost_weight, folder / COSTS)
+    weighs = bool(config.search.cost_weight or config.search.parameter_weight)
+    costs = costs_of(model, graph, weighs, folder / COSTS)
     search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
     search.prepared = time.perf_counter() - begun
     if resume is not None:
@@ -99,6 +103,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
             genotype = replace(genotype, parent=transfer.source.genotype.hash)
         trained = bool(search.history)  # there is a supernet to ask
         told = explained(search, config, data.without("test"), designs[0], log) if trained else None
+        scored, how = scored_designs(ShortTrainings(folder / SELECTION).rows, told, designs[0])
+        draw_pareto(space, costs, scored, config.eval.metric, how, folder, board, log)
         advice = {"advisor": advice_counts(folder / ADVICE)}
         write_json(folder / SEARCH, search_report(search, config, data, told) | advice)
         genotype.save(folder / GENOTYPE)
@@ -162,9 +168,9 @@ def search_report(
     }
 
 
-def costs_of(model: Recommender, graph: Graph, weight: float, path: Path) -> Costs | None:
+def costs_of(model: Recommender, graph: Graph, weighs: bool, path: Path) -> Costs | None:
     """The table of costs where a search weighs them: measured, or of the run that is gone on with."""
-    if not weight:
+    if not weighs:
         return None
     if not path.is_file():
         measure_costs(model, graph).save(path)

@@ -14,10 +14,10 @@ from supernet.report.board import Board
 from supernet.report.curves import curves_figure
 from supernet.report.figures import anytime_figure, genotype_figure, mixture_figure, save_figure
 from supernet.report.progress import Bar
-from supernet.search.explore import Evaluation
 from supernet.search.loop import Search
 from supernet.search.record import SearchEpoch
 from supernet.space import Genotype
+from supernet.space.judged import Evaluation
 
 
 def show_epoch(
@@ -76,10 +76,11 @@ def close_board(
     candidates = search.model.space.choices()
     if search.history:
         history = {slot: np.array([h["mixture"][slot] for h in search.history]) for slot in candidates}
-        mixtures = mixture_figure(history, candidates)
-        save_figure(mixtures, folder / "mixture.png")
-        board.figure("mixture over epochs", mixtures, search.epoch)
-        curves = curves_figure(search.history, config.eval.metric, candidates)
+        if search.learns:
+            mixtures = mixture_figure(history, candidates)
+            save_figure(mixtures, folder / "mixture.png")
+            board.figure("mixture over epochs", mixtures, search.epoch)
+        curves = curves_figure(search.history, config.eval.metric, candidates, search.learns)
         save_figure(curves, folder / "diagnostics.png")
         board.figure("diagnostics", curves, search.epoch)
     if evaluations:

@@ -4,22 +4,12 @@ not train them again."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
 from supernet.runtime import add_row, read_rows
 from supernet.search.selection import Choices
-
-
-@dataclass(frozen=True)
-class ShortTraining:
-    """A design that was trained for so many batches, what it came to on valid, and what that took."""
-
-    choices: Choices
-    steps: int
-    score: float
-    seconds: float
+from supernet.space.judged import ShortTraining
 
 
 class ShortTrainings:
@@ -39,13 +29,13 @@ class ShortTrainings:
         """Of all of them."""
         return sum(row.seconds for row in self.rows)
 
-    def score(self, choices: Choices, steps: int, train: Callable[[], float]) -> float:
-        """The score that is written down, or that of a training."""
+    def score(self, choices: Choices, steps: int, train: Callable[[], float], cost: float = 0.0) -> float:
+        """The score that is written down, or that of a training. cost: what a selection takes off it."""
         known = self._known.get(_key(choices, steps))
         if known is not None:
             return known.score
         start = perf_counter()
-        row = ShortTraining(dict(choices), steps, train(), perf_counter() - start)
+        row = ShortTraining(dict(choices), steps, train(), perf_counter() - start, cost)
         self.rows.append(row)
         self._known[_key(choices, steps)] = row
         add_row(self.path, row)

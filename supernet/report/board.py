@@ -45,11 +45,14 @@ class Board:
                 self._writer.add_scalar(mixture_tag(slot, candidate), float(weight), step)
 
     def sizes(
-        self, step: int, sizes: Mapping[str, Sequence[float]], candidates: Mapping[str, Sequence[str]]
+        self, step: int, sizes: Mapping[str, Sequence[float | None]], candidates: Mapping[str, Sequence[str]]
     ) -> None:
-        """One point of the output's root-mean-square of every candidate: "size/layer1/user/convolve/gcn"."""
+        """One point of the output's root-mean-square of every candidate that has one:
+        "size/layer1/user/convolve/gcn"."""
         for slot, values in sizes.items():
             for candidate, value in zip(candidates[slot], values, strict=True):
+                if value is None:
+                    continue
                 self._writer.add_scalar(f"size/{slot}/{candidate}", float(value), step)
 
     def layout(self, candidates: Mapping[str, Sequence[str]]) -> None:

@@ -17,38 +17,53 @@ from supernet.space.slots import slot_kind
 NORMED = ("aggregate", "convolve")
 """Kinds of slots whose candidates give vectors that are mixed."""
 
+NORM = "output norm"
+
+GAP, ENTROPY, EIGENVALUE = "gap: mixture − argmax", "entropy of the mixtures", "dominant eigenvalue"
+COSINES, GRADIENTS = "cosine of alpha gradients, layer to layer", "norm of alpha gradients"
+OF_ALPHAS = (GAP, ENTROPY, EIGENVALUE, COSINES, GRADIENTS)
+"""Charts that say nothing where alphas are not trained."""
+
 CHOSEN, OTHER = "#8c2981", "#9ca3af"
 
 
 def curves_figure(
-    epochs: Sequence[Mapping[str, Any]], metric: str, candidates: Mapping[str, Sequence[str]]
+    epochs: Sequence[Mapping[str, Any]],
+    metric: str,
+    candidates: Mapping[str, Sequence[str]],
+    learns: bool = True,
 ) -> Figure:
     """Twelve charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, coverage;
     energy and cosine of each layer, cosine of alpha gradients; their norms and those of what candidates give,
-    each the mean over the slots of a kind. candidates: slot → names. Errors: ValueError without epochs."""
+    each the mean over the slots of a kind, on a logarithmic axis. candidates: slot → names. learns: False
+    leaves out what is told of alphas, where none are trained. Errors: ValueError without epochs."""
     if not epochs:
         raise ValueError("there is no epoch to draw")
-    figure = Figure(figsize=(10.5, 9.6), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
-    FigureCanvasAgg(figure)
     x = [epoch["epoch"] for epoch in epochs]
     charts: list[tuple[str, dict[str, list[float | None]]]] = [
         ("loss", {"train": _column(epochs, "train_loss"), "alpha": _moved(epochs)}),
-        (
-            f"valid {metric}",
-            {"mixture": _column(epochs, "score"), "argmax": _column(epochs, "derived_score")},
-        ),
-        ("gap: mixture − argmax", {"": _column(epochs, "gap")}),
-        ("entropy of the mixtures", {"": _column(epochs, "entropy")}),
-        ("dominant eigenvalue", {"": _column(epochs, "eigenvalue")}),
+        (f"valid {metric}", _scores(epochs, learns)),
+        (GAP, {"": _column(epochs, "gap")}),
+        (ENTROPY, {"": _column(epochs, "entropy")}),
+        (EIGENVALUE, {"": _column(epochs, "eigenvalue")}),
         ("coverage", {"": _column(epochs, "coverage")}),
         ("Dirichlet energy", _layers(epochs, "energy")),
         ("mean cosine", _layers(epochs, "cosine")),
-        ("cosine of alpha gradients, layer to layer", _kinds(epochs)),
-        *((f"output norm, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED),
-        ("norm of alpha gradients", _gradients(epochs)),
+        (COSINES, _kinds(epochs)),
+        *((f"{NORM}, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED),
+        (GRADIENTS, _gradients(epochs)),
     ]
-    for ax, (title, lines) in zip(figure.subplots(4, 3).ravel(), charts, strict=True):
+    charts = [chart for chart in charts if learns or chart[0] not in OF_ALPHAS]
+    rows = -(-len(charts) // 3)
+    figure = Figure(figsize=(12.6, 2.4 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(rows, 3).ravel()
+    for ax in axes[len(charts) :]:
+        ax.remove()
+    for ax, (title, lines) in zip(axes, charts, strict=False):
         _draw(ax, title, x, lines)
+        if title.startswith(NORM) and ax.lines:  # a sum gives many times what a mean gives
+            ax.set_yscale("log")
     return figure
 
 
@@ -77,6 +92,11 @@ def swaps_figure(
 
 def _column(epochs: Sequence[Mapping[str, Any]], key: str) -> list[float | None]:
     return [epoch[key] for epoch in epochs]
+
+
+def _scores(epochs: Sequence[Mapping[str, Any]], learns: bool) -> dict[str, list[float | None]]:
+    mixture = {"mixture": _column(epochs, "score")}
+    return mixture | {"argmax": _column(epochs, "derived_score")} if learns else mixture
 
 
 def _layers(epochs: Sequence[Mapping[str, Any]], key: str) -> dict[str, list[float | None]]:
@@ -111,8 +131,9 @@ def _norms(
     names = dict.fromkeys(name for slot in slots for name in candidates[slot])
     for name in (name for name in names if name != "none"):  # it sends nothing
         of = [(slot, list(candidates[slot]).index(name)) for slot in slots if name in candidates[slot]]
-        values = [[epoch["size"][slot][k] for slot, k in of if slot in epoch["size"]] for epoch in epochs]
-        found[name] = [fmean(row) if row else None for row in values]
+        sizes = [[epoch["size"][slot][k] for slot, k in of if slot in epoch["size"]] for epoch in epochs]
+        rows = [[size for size in row if size is not None] for row in sizes]
+        found[name] = [fmean(row) if row else None for row in rows]
     return found
 
 
@@ -125,7 +146,8 @@ def _draw(ax: Axes, title: str, x: Sequence[int], lines: Mapping[str, Sequence[f
     if not ax.lines:
         ax.text(0.5, 0.5, "not measured", fontsize=8, ha="center", transform=ax.transAxes)
     elif any(lines):
-        many = len(lines) > 4
-        ax.legend(fontsize=5 if many else 7, frameon=False, ncols=2 if many else 1)
+        # beside the chart: within it, it would cover lines
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.03), "borderaxespad": 0.2}
+        ax.legend(fontsize=6, frameon=False, handlelength=1.2, **place)
     ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     ax.tick_params(labelsize=7)

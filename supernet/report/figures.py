@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,36 +14,29 @@ from matplotlib.ticker import MaxNLocator
 
 from supernet.report.architecture import genotype_figure
 from supernet.runtime import atomic_path
+from supernet.space.judged import Evaluation
 
 __all__ = ["anytime_figure", "genotype_figure", "mixture_figure", "save_figure"]
 
 
-class Timed(Protocol):
-    """An evaluation of a search: its score, the best so far, the seconds so far."""
-
-    @property
-    def score(self) -> float: ...
-
-    @property
-    def best(self) -> float: ...
-
-    @property
-    def seconds(self) -> float: ...
-
-
-def anytime_figure(rows: Sequence[Timed], metric: str) -> Figure:
-    """The best score over the seconds, and the scores it is the best of. Errors: ValueError without rows."""
+def anytime_figure(rows: Sequence[Evaluation], metric: str) -> Figure:
+    """The best score over the evaluations and over their seconds, and the scores it is the best of. Errors:
+    ValueError without rows."""
     if not rows:
         raise ValueError("there is no evaluation to draw")
-    figure = Figure(figsize=(6.0, 3.6), layout=ConstrainedLayoutEngine())
+    figure = Figure(figsize=(8.4, 3.4), layout=ConstrainedLayoutEngine())
     FigureCanvasAgg(figure)
-    ax = figure.subplots()
-    seconds = [row.seconds for row in rows]
-    ax.plot(seconds, [row.score for row in rows], ".", color="0.6", markersize=4, label="evaluation")
-    ax.step(seconds, [row.best for row in rows], where="post", color="#8c2981", label="best so far")
-    ax.set_xlabel("seconds of evaluations", fontsize=8)
-    ax.set_ylabel(f"valid {metric}", fontsize=8)
-    ax.legend(fontsize=8, frameon=False)
+    left, right = figure.subplots(1, 2, sharey=True)
+    numbers, seconds = list(range(1, len(rows) + 1)), [row.seconds for row in rows]
+    for ax, x, name in ((left, numbers, "evaluations"), (right, seconds, "seconds of evaluations")):
+        ax.plot(x, [row.score for row in rows], ".", color="0.6", markersize=4, label="evaluation")
+        ax.step(x, [row.best for row in rows], where="post", color="#8c2981", label="best so far")
+        ax.set_xlabel(name, fontsize=8)
+    left.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
+    left.set_ylabel(f"valid {metric}", fontsize=8)
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside upper right", fontsize=8, frameon=False, ncols=2
+    )
     return figure
 
 

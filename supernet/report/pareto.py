@@ -29,8 +29,9 @@ def pareto_front(points: Sequence[Point]) -> list[Point]:
     return front
 
 
-def pareto_figure(points: Sequence[Point], metric: str) -> Figure:
-    """All points, sized by their parameters, and the front as a line. Errors: ValueError without points."""
+def pareto_figure(points: Sequence[Point], metric: str, how: str = "after the short training") -> Figure:
+    """All points, sized by their parameters, and the front as a line. how: they were scored, in words.
+    Errors: ValueError without points."""
     if not points:
         raise ValueError("there is no design to draw")
     figure = Figure(figsize=(7.2, 4.4), layout=ConstrainedLayoutEngine())
@@ -46,5 +47,5 @@ def pareto_figure(points: Sequence[Point], metric: str) -> Figure:
         ax.plot(*place, "o", color="#8c2981", markersize=4)
         ax.annotate(point.label, place, (4, -8), textcoords="offset points", fontsize=6)
     ax.set_xlabel("milliseconds of its operators, measured one by one", fontsize=8)
-    ax.set_ylabel(f"valid {metric} after the short training", fontsize=8)
+    ax.set_ylabel(f"valid {metric} {how}", fontsize=8)
     return figure

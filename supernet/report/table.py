@@ -45,7 +45,7 @@ def markdown(
     )
     notes = _notes(rows)
     last = [] if plain else ["seconds"]
-    lines = [["model", *map(_label, metrics), *last], ["---", *["---:"] * len([*metrics, *last])]]
+    lines = [["model", *map(metric_label, metrics), *last], ["---", *["---:"] * len([*metrics, *last])]]
     for row in rows:
         name = row.model.replace("|", "\\|") + _mark(row, notes)
         cells = [f"**{name}**" if row.highlight else name]
@@ -78,7 +78,9 @@ def terminal(
     table.add_column("model", overflow="fold", vertical="top")
     for metric in metrics:
         table.add_column(
-            _label(metric).replace("Coverage", "Cover.").replace("@", "\n@"), justify="right", no_wrap=True
+            metric_label(metric).replace("Coverage", "Cover.").replace("@", "\n@"),
+            justify="right",
+            no_wrap=True,
         )
     if seconds:
         table.add_column("seconds", justify="right", no_wrap=True)
@@ -119,7 +121,8 @@ def _seconds(value: float) -> str:
     return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
 
 
-def _label(metric: str) -> str:
+def metric_label(metric: str) -> str:
+    """A metric as it is written in a heading: "ndcg@20" → "NDCG@20"."""
     cohort, _, metric = metric.rpartition("/")
     name, at, k = metric.partition("@")
     return f"{cohort} ".lstrip() + _LABELS.get(name, name.replace("_", " ").capitalize()) + at + k

@@ -33,9 +33,17 @@ class Costs:
     def expected(self, mixture: Mapping[str, Tensor]) -> Tensor:
         r"""The expected milliseconds over those of the dearest design, :math:`\sum_s \sum_k p_{sk} c_{sk} /
         \sum_s \max_k c_{sk}`; a scalar in [0, 1] with a gradient.  Paper: FBNet, arXiv 1812.03443"""
-        dearest = sum(max(row) for row in self.milliseconds.values())
-        shares = [p @ p.new_tensor(self.milliseconds[slot]) for slot, p in mixture.items()]
-        return torch.stack(shares).sum() / max(dearest, 1e-9)
+        return _expected(self.milliseconds, mixture)
+
+    def expected_parameters(self, mixture: Mapping[str, Tensor]) -> Tensor:
+        """The expected parameters over those of the largest design, likewise; 0 where no candidate has
+        any."""
+        return _expected(self.parameters, mixture)
+
+    def weighed(self, mixture: Mapping[str, Tensor], milliseconds: float, parameters: float) -> Tensor:
+        """Expected milliseconds and parameters, each over the most that a design has, times these weights."""
+        time, size = self.expected(mixture), self.expected_parameters(mixture)
+        return milliseconds * time + parameters * size
 
     def of(self, numbers: Mapping[str, int]) -> tuple[float, int]:
         """Milliseconds and parameters of the design with these candidates of the open slots."""
@@ -67,6 +75,12 @@ def measure_costs(model: Recommender, graph: Graph, repeats: int = REPEATS) -> C
         counts = [[_size(m) for m in mix.candidates.values()] for mix in mixtures]
         sizes[slot] = [sum(column) for column in zip(*counts, strict=True)]
     return Costs(times, sizes)
+
+
+def _expected(table: Mapping[str, Sequence[float]], mixture: Mapping[str, Tensor]) -> Tensor:
+    most = sum(max(row) for row in table.values())
+    shares = [p @ p.new_tensor(table[slot]) for slot, p in mixture.items()]
+    return torch.stack(shares).sum() / max(most, 1e-9)
 
 
 def _size(module: nn.Module) -> int:

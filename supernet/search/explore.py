@@ -10,21 +10,10 @@ from pathlib import Path
 from supernet.runtime import InputError, add_row, read_rows
 from supernet.search.strategies import Strategy
 from supernet.search.strategies.base import Choices
+from supernet.space.judged import Evaluation
 
 Evaluate = Callable[[Choices], float]
 """A design → its score; an evaluation that fails has the score 0."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One design with its score; `best`, the best score so far, and `seconds` of all evaluations so far, make
-    the anytime curve. repeated: the score is that of an earlier evaluation of the same design."""
-
-    choices: Choices
-    score: float
-    best: float
-    seconds: float
-    repeated: bool = False
 
 
 @dataclass(frozen=True)

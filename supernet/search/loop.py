@@ -43,9 +43,9 @@ class Search:
     stopped, bit for bit on the CPU.
 
     best, before: what `_look_back` keeps of an epoch. prepared: seconds that were spent before the first
-    epoch (embeddings trained, costs measured). costs: expected milliseconds of a step, where
-    settings.cost_weight asks for them. Where another strategy than the loop is to choose, the weights alone
-    are trained, on paths drawn uniformly (SPOS, arXiv 1904.00420).
+    epoch (embeddings trained, costs measured). costs: milliseconds and parameters of every candidate, where
+    settings weigh any. Where another strategy than the loop is to choose, the weights alone are trained, on
+    paths drawn uniformly (SPOS, arXiv 1904.00420).
     """
 
     def __init__(
@@ -247,7 +247,9 @@ class Search:
             return loss
         mixture = self.mixture(detach=False)
         loss = loss + penalty(weights, dict(self.model.alphas.items()), mixture, names)
-        return loss if self.costs is None else loss + settings.cost_weight * self.costs.expected(mixture)
+        if self.costs is None:
+            return loss
+        return loss + self.costs.weighed(mixture, settings.cost_weight, settings.parameter_weight)
 
     def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
         """Of the batch of the coming weight step."""
@@ -279,7 +281,7 @@ class Search:
             alpha_scale=self.objective.temperature,
             entropy=sum(entropies) / max(1, len(entropies)),
             mixture={slot: p.tolist() for slot, p in mixture.items()},
-            size={slot: m.log_scale.exp().tolist() for slot, (m, *_) in self.model.mixtures().items()},
+            size={slot: m.sizes() for slot, (m, *_) in self.model.mixtures().items() if m.measured},
             gradient=self.sums.gradients(),
             gradient_cosine=self.sums.cosines(),
             eigenvalue=self._eigenvalue(),

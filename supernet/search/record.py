@@ -17,8 +17,8 @@ class Ranked(NamedTuple):
 
 @dataclass(frozen=True)
 class SearchEpoch:
-    """What one epoch of search came to. `mixture`, `size` (root-mean-square of a candidate's output) and
-    `gradient` (norm of the alpha gradient, mean) are by slot.
+    """What one epoch of search came to. `mixture`, `size` (root-mean-square of a candidate's output, of
+    the slots where it is measured) and `gradient` (norm of the alpha gradient, mean) are by slot.
 
     score: of the mixture on valid. derived_score: of its argmax, with inherited weights; gap: the one minus
     the other. gradient_cosine: between the mean alpha gradients of alike slots of neighbouring layers, by
@@ -38,7 +38,7 @@ class SearchEpoch:
     alpha_scale: float
     entropy: float
     mixture: dict[str, list[float]]
-    size: dict[str, list[float]]
+    size: dict[str, list[float | None]]
     gradient: dict[str, float]
     gradient_cosine: dict[str, float]
     eigenvalue: float | None

@@ -55,7 +55,9 @@ class SearchSettings:
 
     What alphas learn from. objective: name in OBJECTIVES; view_dropout: edges that a view of "contrastive"
     lacks. alpha_temperature: of a softmax loss on the alpha part, "fixed", the recipe's, or "learned".
-    cost_weight: of the expected milliseconds of a step, over those of the space's dearest design.
+    cost_weight, parameter_weight: of the expected milliseconds of a step and of the expected parameters, each
+    over the most that a design of the space has; a selection ranks short trainings by their scores less the
+    same, a strategy is told scores alone.
 
     Against collapse. idle, beta, zero_one: weights of the regularisers of these names; beta's grows from 0.
     auxiliary_skip: share of a layer's input that is added to its output, falling to 0. shrink_at: epochs
@@ -98,6 +100,7 @@ class SearchSettings:
     view_dropout: float = 0.2
     alpha_temperature: str = "fixed"
     cost_weight: float = 0.0
+    parameter_weight: float = 0.0
     idle: float = 0.0
     beta: float = 0.0
     zero_one: float = 0.0

@@ -41,14 +41,15 @@ Objective = Callable[[Point, Watch], Fit]
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best point, its validation score, the number of finished and pruned trials, and the seconds
-    spent."""
+    """The best point, its validation score, the number of finished and pruned trials, the seconds spent, and
+    the epoch of the best trial that scored so."""
 
     point: Point
     score: float
     finished: int
     pruned: int
     seconds: float
+    epochs: int
 
 
 def tune(
@@ -134,4 +135,5 @@ def _best(study: optuna.Study, recipe: Recipe) -> Tuned:
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
     seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
     pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in trials)
-    return Tuned(_point(recipe, best.params), float(best.value or 0.0), len(complete), pruned, seconds)
+    counts, epochs = (len(complete), pruned), int(best.user_attrs["best_epoch"])
+    return Tuned(_point(recipe, best.params), float(best.value or 0.0), *counts, seconds, epochs)

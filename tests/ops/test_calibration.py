@@ -207,3 +207,17 @@ def test_dropped_candidates_are_not_computed(slot, monkeypatch):
     mixture.dropped = frozenset(dropped)
     torch.testing.assert_close(mixture(*inputs, p), expected)
     assert not {mixture.names[k] for k in dropped} & set(asked)
+
+
+@pytest.mark.parametrize("graph", ["hub"], indirect=True)
+def test_what_gives_nothing_or_is_dropped_has_no_size(relation, leaf, initialised):
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    mixture = initialised(AggregateMixture(["none", "sum", "mean"], DIM))
+    mixture.dropped = frozenset({2})
+    with calibrating(mixture):
+        mixture(source, target, relation, torch.tensor([0.3, 0.7, 0.0]).to(source))
+    nothing, measured, dropped = mixture.sizes()
+    assert nothing is None
+    assert dropped is None
+    total = mixture.candidates["sum"](source, target, relation).detach()
+    assert measured == pytest.approx(float(size(total)), rel=1e-5)

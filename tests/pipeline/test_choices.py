@@ -62,7 +62,7 @@ def fake_tuning(monkeypatch):
         asked.like[name] = None if like is None else like.lr
         recipe = replace(recipe_of(bench.run), lr=len(asked) / 1000)
         score = asked.scores.get(name, 0.5)
-        return Contender(name, designs[-1], recipe, "tuned", Tuned(Point(recipe), score, 3, 0, 1.0))
+        return Contender(name, designs[-1], recipe, "tuned", Tuned(Point(recipe), score, 3, 0, 1.0, 4))
 
     monkeypatch.setattr(choices, "tuned", tuned)
     return asked

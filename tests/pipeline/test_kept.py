@@ -93,11 +93,19 @@ def test_epochs_once_are_those_of_the_first_seed(once, asked, tmp_path):
     assert bench.asked == asked, "all three were read back"
 
 
+@pytest.mark.parametrize("once", [False, True])
+def test_epochs_that_tuning_chose_are_not_chosen_again(once, tmp_path):
+    bench, tuned = Bench(once), Tuned(Point(Recipe()), 0.3, 1, 0, 1.0, 4)
+    contender = Contender("mf", space_of(load_space("mf")), Recipe(), "", tuned)
+    retrain(bench, [contender], Kept(tmp_path, once), logging.getLogger())
+    assert bench.asked == [(seed, 4 if once else 0) for seed in (5, 6, 7)]
+
+
 def test_what_is_far_behind_on_valid_is_trained_with_the_first_seed_alone(tmp_path):
     bench, space = Bench(False), space_of(load_space("mf"))
     tunings = {"derived": 0.3, "lightgcn": 0.5, "ngcf": 0.46, "gcn": 0.44}
     contenders = [
-        Contender(name, space, Recipe(), name, Tuned(Point(Recipe()), score, 1, 0, 1.0))
+        Contender(name, space, Recipe(), name, Tuned(Point(Recipe()), score, 1, 0, 1.0, 4))
         for name, score in tunings.items()
     ]
     contenders += [Contender("gat", space, Recipe(), "untuned"), Contender("mf", space, Recipe(), "untuned")]

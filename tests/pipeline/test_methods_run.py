@@ -10,10 +10,11 @@ from omegaconf import OmegaConf
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed
 from supernet.pipeline import chosen, search
-from supernet.runtime import InputError
+from supernet.pipeline.stages import space_of
+from supernet.runtime import InputError, read_rows
 from supernet.search.costs import Costs
-from supernet.search.explore import Evaluation
 from supernet.space import Genotype
+from supernet.space.judged import Evaluation, ShortTraining
 
 from .conftest import data_of
 
@@ -101,10 +102,52 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_pat
     assert len(page["epochs"]) == (0 if trained else 3)
 
 
-def test_a_search_that_weighs_costs_draws_their_front(clicks, small, tmp_path):
-    folder = run(clicks, small, tmp_path / "run", ["search.cost_weight=0.5"])
+SLOW_FRONTS = (
+    ["search.parameter_weight=0.5", "search.select=argmax"],
+    ["search.parameter_weight=0.5", "search.strategy=random", "search.budget=4"],
+)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["search.cost_weight=0.5"], *(pytest.param(words, marks=pytest.mark.slow) for words in SLOW_FRONTS)],
+    ids=lambda words: words[-1],
+)
+def test_a_search_that_weighs_costs_draws_their_front(clicks, small, tmp_path, overrides):
+    folder = run(clicks, small, tmp_path / "run", overrides)
     assert json.loads((folder / "costs.json").read_text()).keys() == {"milliseconds", "parameters"}
     assert (folder / "pareto.png").stat().st_size > 0
+    log = (folder / "train.log").read_text()
+    assert "no pareto.png" not in log
+    assert (
+        ("less a cost of" in log)
+        == ("selection: by scores less" in log)
+        == ("select=argmax" not in overrides[-1])
+    )
+
+
+@pytest.mark.slow
+def test_short_trainings_are_ranked_by_score_less_cost(clicks, small, tmp_path, monkeypatch):
+    """With a weight that no score outweighs, the cheapest design of the last round is chosen."""
+
+    def costs(model):
+        slots = model.space.choices()
+        sizes = {slot: list(range(len(names))) for slot, names in slots.items()}
+        return Costs({slot: [1.0] * len(names) for slot, names in slots.items()}, sizes)
+
+    monkeypatch.setattr(search, "measure_costs", lambda model, graph: costs(model))
+    folder = run(clicks, small, tmp_path / "run", ["search.parameter_weight=100"])
+    rows = read_rows(folder / "selection.jsonl", ShortTraining, "a training")
+    config = load_train_config(folder)
+    slots = space_of(config.space).choices()
+    most = sum(len(names) - 1 for names in slots.values())
+    for row in rows:
+        size = sum(names.index(row.choices[slot]) for slot, names in slots.items())
+        assert row.cost == pytest.approx(100 * size / most)
+    last = [row for row in rows if row.steps == max(row.steps for row in rows)]
+    chosen = Genotype.load(folder / "genotype.json").choices
+    (own,) = [row for row in last if row.choices == chosen]
+    assert own.cost == min(row.cost for row in last) < max(row.cost for row in last)
 
 
 def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
@@ -114,6 +157,9 @@ def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
     ]
     assert len(rows) == 6
     assert (folder / "anytime.png").stat().st_size > 0
+    assert not (folder / "mixture.png").exists(), "no alphas were trained"
+    assert not (folder / "pareto.png").exists()
+    assert "no pareto.png: costs are measured where search.cost_weight" in (folder / "train.log").read_text()
     genotype = Genotype.load(folder / "genotype.json")
     assert genotype.metrics["evaluations"] == 6
     assert genotype.metrics["valid/ndcg@20"] == rows[-1].best == max(row.score for row in rows)

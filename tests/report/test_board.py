@@ -36,6 +36,14 @@ def test_mixtures_are_one_tag_per_candidate(tmp_path):
     assert curve(events, "mixture/layer1/user/convolve/gcn+") == [(3, 0.25)]
 
 
+def test_sizes_are_one_tag_per_candidate_that_was_measured(tmp_path):
+    with Board(tmp_path) as board:
+        board.sizes(3, {"layer1/user/convolve": [None, 0.25]}, CANDIDATES)
+    events = read(tmp_path)
+    assert events.Tags()["scalars"] == ["size/layer1/user/convolve/gcn+"]
+    assert curve(events, "size/layer1/user/convolve/gcn+") == [(3, 0.25)]
+
+
 def test_weights_that_do_not_fit_the_candidates_are_refused(tmp_path):
     with Board(tmp_path) as board, pytest.raises(ValueError, match="zip"):
         board.mixtures(0, {"score": [1.0]}, CANDIDATES)

@@ -20,7 +20,7 @@ def epoch(number, warm=False):
         "derived_score": 0.1, "gap": 0.1, "entropy": 0.5, "eigenvalue": None, "coverage": 0.3,
         "energy": [0.9, 0.5], "cosine": [0.0, 0.4], "gradient_cosine": {"user/convolve": 0.5},
         "size": {
-            "layer1/user/interactions/aggregate": [1.0, 4.0 * number, 2.0],
+            "layer1/user/interactions/aggregate": [None, 4.0 * number, 2.0],
             "layer2/user/interactions/aggregate": [6.0, 1.0],
             "layer1/user/convolve": [0.5, 0.25],
         },
@@ -58,3 +58,37 @@ def test_the_x_axis_is_the_epoch():
     for ax in figure.axes:
         for line in ax.lines:
             assert all(math.isclose(a, b) for a, b in zip(line.get_xdata(), (4, 5), strict=True))
+
+
+def test_norms_have_a_logarithmic_axis_and_what_was_not_measured_no_line():
+    bare = epoch(1) | {"size": {"layer1/user/interactions/aggregate": [None, None, 100.0]}}
+    figure = curves_figure([bare], "ndcg@20", SLOTS)
+    assert lines(figure, "output norm, aggregate") == {"mean": [100.0]}
+    assert lines(figure, "output norm, convolve") == {}
+    scales = {ax.get_title(loc="left"): ax.get_yscale() for ax in figure.axes}
+    assert scales["output norm, aggregate"] == "log"
+    assert [scales[title] for title in ("loss", "output norm, convolve")] == ["linear"] * 2
+
+
+def test_no_legend_covers_a_line():
+    kinds = {
+        f"{side}/{name}": k / 9
+        for k, name in enumerate(("interactions/aggregate", "convolve"))
+        for side in "ui"
+    }
+    figure = curves_figure([epoch(k) | {"gradient_cosine": kinds} for k in range(4)], "ndcg@20", SLOTS)
+    figure.draw_without_rendering()
+    legends = [(ax, ax.get_legend()) for ax in figure.axes if ax.get_legend() is not None]
+    assert len(legends) >= 8
+    for _, legend in legends:
+        box = legend.get_window_extent()
+        assert not any(box.overlaps(ax.get_window_extent()) for ax in figure.axes)
+        assert box.x1 <= figure.bbox.x1
+
+
+def test_where_no_alphas_are_trained_nothing_is_told_of_them():
+    figure = curves_figure([epoch(1), epoch(2)], "ndcg@20", SLOTS, learns=False)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert not any("alpha" in title or "gap" in title or "entropy" in title for title in titles)
+    assert len(titles) == 7
+    assert lines(figure, "valid ndcg@20") == {"mixture": [0.2, 0.2]}

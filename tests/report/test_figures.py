@@ -3,7 +3,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from supernet.report.figures import genotype_figure, mixture_figure, save_figure
+from supernet.report.figures import anytime_figure, genotype_figure, mixture_figure, save_figure
+from supernet.space.judged import Evaluation
 
 UNTIED = {
     "features/user": "id",
@@ -159,3 +160,15 @@ def test_a_failed_save_keeps_the_old_file(tmp_path):
         save_figure(Figure(), path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_anytime_curve_is_over_evaluations_and_over_seconds():
+    rows = [Evaluation({}, score, best, seconds) for score, best, seconds in
+            ((0.1, 0.1, 1.0), (0.3, 0.3, 4.0), (0.2, 0.3, 9.0))]  # fmt: skip
+    left, right = anytime_figure(rows, "ndcg@20").axes
+    for ax, x in ((left, [1, 2, 3]), (right, [1.0, 4.0, 9.0])):
+        scores, best = ax.lines
+        assert (list(scores.get_xdata()), list(scores.get_ydata())) == (x, [0.1, 0.3, 0.2])
+        assert (list(best.get_xdata()), list(best.get_ydata())) == (x, [0.1, 0.3, 0.3])
+    with pytest.raises(ValueError, match="no evaluation"):
+        anytime_figure([], "ndcg@20")

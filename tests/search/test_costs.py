@@ -40,13 +40,27 @@ def test_the_expectation_is_over_the_mixture_and_at_most_one():
     assert costs.of({"a": 1, "b": 0}) == (5.0, 8)
 
 
-def test_a_heavy_weight_chooses_the_cheapest_candidates(tiny):
+def test_parameters_are_expected_likewise_and_both_are_weighed():
+    costs = Costs({"a": [1.0, 3.0], "b": [2.0, 0.0, 5.0]}, {"a": [0, 7], "b": [1, 2, 3]})
+    alphas = torch.tensor([0.25, 0.75], requires_grad=True)
+    mixture = {"a": alphas, "b": torch.tensor([0.5, 0.5, 0.0])}
+    size = costs.expected_parameters(mixture)
+    assert float(size.detach()) == pytest.approx((0.75 * 7 + 0.5 + 1.0) / 10)
+    (slope,) = torch.autograd.grad(size, alphas)
+    torch.testing.assert_close(slope, torch.tensor([0.0, 0.7]))
+    both = costs.weighed(mixture, 2.0, 0.5).detach()
+    assert float(both) == pytest.approx(2.0 * 3.5 / 8 + 0.5 * 6.75 / 10)
+    bare = Costs({"a": [1.0, 3.0]}, {"a": [0, 0]})
+    assert float(bare.weighed({"a": alphas.detach()}, 0.0, 9.0)) == 0.0, "nothing has parameters"
+
+
+@pytest.mark.parametrize("weight", ["cost_weight", "parameter_weight"])
+def test_a_heavy_weight_chooses_the_cheapest_candidates(tiny, weight):
     names = tiny.space.choices()
-    costs = Costs(
-        {slot: [float(k != 0) for k in range(len(options))] for slot, options in names.items()},
-        {slot: [0] * len(options) for slot, options in names.items()},
-    )
-    settings = replace(tiny.settings, cost_weight=1e4, warmup=0)
+    cheap = {slot: [int(k != 0) for k in range(len(options))] for slot, options in names.items()}
+    same = {slot: [1] * len(options) for slot, options in names.items()}
+    costs = Costs(cheap, same) if weight == "cost_weight" else Costs(same, cheap)
+    settings = replace(tiny.settings, warmup=0, **{weight: 1e4})
     model = tiny.search().model
     arguments = (model, tiny.graph, tiny.data, tiny.recipe, settings)
     search = Search(*arguments, torch.Generator().manual_seed(0), costs)

@@ -254,3 +254,16 @@ def test_the_last_epoch_trains_alphas_whatever_the_warm_up(tiny):
     search = tiny.search(replace(tiny.settings, epochs=1, warmup=2))
     search.run(score)
     assert any(bool(alpha.any()) for alpha in search.model.alphas.values())
+
+
+@pytest.mark.parametrize(("norm", "kinds"), [("scale", {"aggregate", "convolve", "readout"}),
+                                             ("output", {"readout"}), ("none", set())])  # fmt: skip
+def test_sizes_are_those_of_slots_that_are_measured(tiny, norm, kinds):
+    search = tiny.search(replace(tiny.settings, epochs=1, norm=norm))
+    search.run(score)
+    (record,) = search.history
+    assert {slot.rsplit("/", 1)[-1] for slot in record["size"]} == kinds
+    for slot, sizes in record["size"].items():
+        mixture = search.model.mixtures()[slot][0]
+        assert sizes == pytest.approx(mixture.log_scale.exp().tolist())
+        assert all(size > 0 and size != 1.0 for size in sizes)

@@ -47,6 +47,20 @@ def test_the_best_by_validation_is_chosen_and_later_rounds_are_longer():
     assert tuple(chosen[0].values()) == max(last, key=lambda design: sum(name == "sum" for name in design))
 
 
+def test_what_a_design_costs_is_taken_off_its_score():
+    space = space_of(load_space("small"))
+
+    def sums(design):
+        return sum(name == "sum" for name in design.values())
+
+    given = trials(space, lambda design, steps: 0.1 * sums(design))
+    dear = rescored(space, even(space), given)
+    cheap = rescored(space, even(space), replace(given, cost=lambda design: 0.2 * sums(design)))
+    assert [sums(design) for design in dear] == sorted(map(sums, dear), reverse=True)
+    assert [sums(design) for design in cheap] == sorted(map(sums, cheap))
+    assert sums(cheap[0]) < sums(dear[0])
+
+
 def test_a_known_design_that_is_best_wins_whatever_the_mixture_says():
     space = space_of(load_space("small"))
     lightgcn, _ = known_designs(space, [space_of(load_space("lightgcn"))])

@@ -1,7 +1,16 @@
 """Selection rules: mixture → designs, one candidate for every slot, the best first."""
 
 from supernet.search.selection.argmax import argmax
-from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, one_hot, ordered
+from supernet.search.selection.base import (
+    SELECTIONS,
+    Choices,
+    Mixture,
+    Trials,
+    decided,
+    halving,
+    one_hot,
+    ordered,
+)
 from supernet.search.selection.designs import (
     distinct,
     draw,
@@ -22,6 +31,7 @@ __all__ = [
     "Mixture",
     "Trials",
     "argmax",
+    "decided",
     "distinct",
     "draw",
     "enriched",

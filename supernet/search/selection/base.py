@@ -24,6 +24,7 @@ class Trials:
     designs of the space that the field has names for. pool, steps: designs, and batches of each training, in
     the first round of short trainings. history: the mixtures of the epochs in which alphas moved. dropped:
     by slot, candidates that the supernet does not compute any more (`search.shrink`), which it cannot judge.
+    cost: what a design costs, in units of the score; it is taken off the score of a short training.
     """
 
     train: Callable[[Choices, int], float]
@@ -33,6 +34,7 @@ class Trials:
     pool: int
     steps: int
     history: Sequence[Mixture] = field(default_factory=list)
+    cost: Callable[[Choices], float] = lambda choices: 0.0
     dropped: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     def left(self, slot: str, size: int) -> list[int]:
@@ -41,9 +43,7 @@ class Trials:
 
     def inherited(self, space: SearchSpace, choices: Choices) -> float:
         """Validation score of a design with the supernet's weights."""
-        return self.mixed(
-            {slot: one_hot(len(names), names.index(choices[slot])) for slot, names in space.choices().items()}
-        )
+        return self.mixed(decided(space, choices))
 
 
 Selection = Callable[[SearchSpace, Mixture, Trials], list[Choices]]
@@ -55,6 +55,11 @@ SELECTIONS: Registry[Selection] = Registry("selection rule")
 def one_hot(size: int, number: int) -> Tensor:
     """A mixture that is decided, (K,)."""
     return torch.eye(size)[number]
+
+
+def decided(space: SearchSpace, choices: Choices) -> dict[str, Tensor]:
+    """A design as the mixture of the open slots, (K,) each."""
+    return {slot: one_hot(len(names), names.index(choices[slot])) for slot, names in space.choices().items()}
 
 
 def halving(pool: Sequence[Choices], trials: Trials, steps: int) -> list[Choices]:
@@ -69,6 +74,6 @@ def halving(pool: Sequence[Choices], trials: Trials, steps: int) -> list[Choices
 
 
 def ordered(pool: Sequence[Choices], trials: Trials, steps: int) -> list[Choices]:
-    """The pool by its scores after trainings of so many batches, the best first."""
-    scores = [trials.train(design, steps) for design in pool]
+    """The pool by its scores less costs after trainings of so many batches, the best first."""
+    scores = [trials.train(design, steps) - trials.cost(design) for design in pool]
     return [pool[k] for k in sorted(range(len(pool)), key=lambda k: -scores[k])]

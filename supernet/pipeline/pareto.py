@@ -1,0 +1,68 @@
+"""The picture of what the designs of a search cost and how they ranked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from supernet.report.board import Board
+from supernet.report.figures import save_figure
+from supernet.report.pareto import Point, pareto_figure
+from supernet.search.costs import Costs
+from supernet.search.explanation import Explanation
+from supernet.search.selection import Choices
+from supernet.space import SearchSpace
+from supernet.space.judged import ShortTraining
+
+TRAINED, INHERITED = "after the short training", "with inherited weights"
+
+UNMEASURED = "costs are measured where search.cost_weight or search.parameter_weight is above 0"
+UNSCORED = "no design was scored; search.explain=true or search.select=rescored scores some"
+
+
+def scored_designs(
+    trained: Sequence[ShortTraining], told: Explanation | None, chosen: Choices
+) -> tuple[list[tuple[Choices, float]], str]:
+    """Designs with scores that may be compared, and how they were scored: those of the longest short training
+    of each; where there was none, the chosen design and its neighbours by one slot."""
+    if trained or told is None:
+        ordered = sorted(trained, key=lambda row: row.steps)
+        last = {tuple(sorted(row.choices.items())): (row.choices, row.score) for row in ordered}
+        return list(last.values()), TRAINED
+    near = [
+        (chosen | {slot: name}, score)
+        for slot, scores in told.swapped.items()
+        for name, score in scores.items()
+        if name != chosen[slot]
+    ]
+    return [(chosen, told.chosen), *near], INHERITED
+
+
+def points_of(designs: Sequence[tuple[Choices, float]], space: SearchSpace, costs: Costs) -> list[Point]:
+    """The designs by cost and score, with the candidates of the open slots for a name."""
+    slots = space.choices()
+    found = []
+    for choices, score in designs:
+        time, size = costs.of({slot: names.index(choices[slot]) for slot, names in slots.items()})
+        found.append(Point(time, size, score, ", ".join(choices[slot] for slot in slots)))
+    return found
+
+
+def draw_pareto(
+    space: SearchSpace,
+    costs: Costs | None,
+    designs: Sequence[tuple[Choices, float]],
+    metric: str,
+    how: str,
+    folder: Path,
+    board: Board,
+    log: logging.Logger,
+) -> None:
+    """pareto.png of the run folder, or a line in the log that says why there is none."""
+    if costs is None or not designs:
+        log.info("no pareto.png: %s", UNMEASURED if costs is None else UNSCORED)
+        return
+    figure = pareto_figure(points_of(designs, space, costs), metric, how)
+    save_figure(figure, folder / "pareto.png")
+    board.figure("score over milliseconds", figure, 0)
