@@ -19,6 +19,7 @@ from supernet.config.schemas import (
     TrainConfig,
     register_schemas,
 )
+from supernet.config.text_checks import check_packages
 from supernet.config.tree import conf_folder, published_names
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "TrainConfig",
     "absolute_paths",
     "arguments",
+    "check_packages",
     "conf_folder",
     "load_published",
     "load_space",

@@ -45,7 +45,7 @@ def check_text(config: TextConfig, features: list[str]) -> None:
     known("text.scaling", config.scaling, SCALINGS)
     for name, spec in config.views.items():
         _check_view(name, spec)
-    _check_packages({str(spec["encoder"]) for spec in config.views.values()})
+    check_packages(config.views)
     for feature in features:
         topic = topic_of(feature)
         if topic and topic not in config.views:
@@ -104,9 +104,10 @@ def _check_setting(key: str, value: object, kind: str) -> None:
         raise InputError(f"{key} is missing; {MODEL}")
 
 
-def _check_packages(encoders: set[str]) -> None:
-    """Before anything is written, and all at once."""
-    wanted = sorted({module for kind in encoders for module in NEEDS.get(kind, ())})
+def check_packages(views: Mapping[str, Any]) -> None:
+    """Before anything is written, and all at once. Errors: InputError for packages that encoders lack, with
+    what installs them."""
+    wanted = sorted({module for spec in views.values() for module in NEEDS.get(str(spec["encoder"]), ())})
     lacking = [module for module in wanted if importlib.util.find_spec(module) is None]
     if not lacking:
         return

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from supernet.config import DeriveConfig, TrainConfig, arguments
+from supernet.config import DeriveConfig, TrainConfig, arguments, check_packages
 from supernet.pipeline.ablation import ablations
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.choices import choose, with_first_seed
@@ -49,6 +49,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
         )
     check_run(run, config.protocol)
     check_rules(config, run)
+    check_packages(run.text.views)
     genotype = Genotype.load(folder / GENOTYPE)
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
