@@ -101,8 +101,8 @@ def _margin(rows: Sequence[ShortTraining], search: Mapping[str, Any], genotype: 
     other = short_form(second.choices, chosen, list(search["candidates"]))
     return (
         f"<p>After {steps} steps the chosen design has {own.value:.4f} valid {text(search['metric'])}{less}, "
-        f"the best of {len(others)} others {second.value:.4f}: a margin of {margin:+.4f}{share}, of one "
-        f"training each. That other has {text(other)}.</p>"
+        f"the best of {len(others)} other{'s' * (len(others) > 1)} {second.value:.4f}: a margin of "
+        f"{margin:+.4f}{share}, of one training each. That other has {text(other)}.</p>"
     )
 
 
