@@ -36,9 +36,9 @@ def draw_methods(ax: Axes, rows: Sequence[dict]) -> None:
         x, y = mean(one, "seconds"), mean(one, "regret")
         low, high = interval([row["regret"] for row in one])
         bold = method == "default"
-        # an interval may miss the mean by a rounding error
-        ax.errorbar(x, y, [[max(0.0, y - low)], [max(0.0, high - y)]], fmt="o", markersize=7 if bold else 4,
-                    color="#8c2981" if bold else "#6b7280", elinewidth=0.8)  # fmt: skip
+        sides = [[max(0.0, y - low)], [max(0.0, high - y)]]  # it may miss the mean by a rounding error
+        size, color = (7, "#8c2981") if bold else (4, "#6b7280")
+        ax.errorbar(x, y, sides, fmt="o", markersize=size, color=color, elinewidth=0.8)
         ax.annotate(method, (x, y), (4, 3), textcoords="offset points", fontsize=6)
 
 

@@ -5,15 +5,16 @@
     python benchmarks/search_quality.py tables [out=FOLDER] [to=FOLDER]
 
 The first form runs searches for real, on the space of the table, and looks the chosen design up: regret
-(how far its test score is below the best design's), rank, seconds of the search, beside random search on
-the table at as many and at three times as many seconds; and the scores on valid of the mixture, of the
-design with inherited weights, and of the design trained. The supernet of each method and seed is asked for
-the score of every design: Kendall's tau-b with the trained scores. The second form runs the strategies on
-the table alone; the adviser among them where `model` of $OPENAI_BASE_URL is given (`python -m tests.chat`
-is a stand-in that answers by a rule). Both add JSON lines in out (runs/search_quality); what stands there
-is not run again. The third form collects them in search_quality.jsonl in the folder `to`
-(benchmarks/results) and prints their tables. table=FILE: another table than the package's. --quick: small
-searches in files of their own (in runs/search_quality-quick), whose tables go to out/results.
+(how far its test score is below the best design's), rank, seconds of the search, beside random search
+on the table at as many and at three times as many seconds; and the scores on valid of the mixture, of
+the design with inherited weights, and of the design trained. The supernet of each method and seed is
+asked for the score of every design: Kendall's tau-b with the trained scores. The second form runs the
+strategies on the table alone; the adviser among them where `model` of $OPENAI_BASE_URL is given
+(`python -m tests.chat` is a stand-in that answers by a rule). Both add JSON lines in out
+(runs/search_quality); what stands there is not run again. The third form collects them in
+search_quality.jsonl in the folder `to` (benchmarks/results) and prints their tables. table=FILE:
+another table than the package's. --quick: small searches in files of their own (in
+runs/search_quality-quick), whose tables go to out/results.
 """
 
 from __future__ import annotations
@@ -68,13 +69,13 @@ def main() -> None:
     tables = load_tables(table)
     if form == "strategies":
         able = [name for name in STRATEGIES if name != ADVISOR or words["model"]]
-        names, seeds = chosen_names(words["only"], able), int(words["seeds"] or (2 if quick else 100))
+        names, seeds = chosen_names(words["only"], able), count(words["seeds"], 2 if quick else 100)
         path = out / file_name("strategies", quick)
         compare_strategies(tables, seeds, names, words["model"] or None, path)
         return
     if words["data"] not in tables:
         sys.exit(f"search_quality.py: data={words['data']}: {table} has {', '.join(tables)}")
-    names, seeds = chosen_names(words["only"], list(METHODS)), int(words["seeds"] or (1 if quick else 10))
+    names, seeds = chosen_names(words["only"], list(METHODS)), count(words["seeds"], 1 if quick else 10)
     search_all(tables[words["data"]], seeds, names, out / file_name(words["data"], quick), quick)
 
 
@@ -87,6 +88,13 @@ def written(out: Path, quick: bool) -> list[Path]:
     """The files of rows in a folder."""
     every = sorted(out.glob("*.jsonl"))
     return [path for path in every if path.name.startswith("quick-") == quick]
+
+
+def count(word: str, usual: int) -> int:
+    """How many seeds. Errors: SystemExit for what is no number above 0."""
+    if word and not (word.isdigit() and int(word)):
+        sys.exit(f"search_quality.py: seeds={word}: give how many, such as seeds={usual}")
+    return int(word or usual)
 
 
 def chosen_names(only: str, names: list[str]) -> list[str]:

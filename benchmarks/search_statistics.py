@@ -74,8 +74,8 @@ def kappas(designs: Sequence[Mapping[str, str]], sizes: Mapping[str, int]) -> di
 
 def loss_correlation(rows: Sequence[dict]) -> float | None:
     """Spearman correlation, over the epochs with alpha steps, of the alpha loss with the mixture's NDCG;
-    the mean over seeds. −1 where the loss falls as the ranking gets better; None where no search has three
-    such epochs."""
+    the mean over seeds. −1 where the loss falls as the ranking gets better; None where no search has
+    three such epochs."""
     found = []
     for row in rows:
         epochs = [e for e in row["epochs"] if e["alpha_loss"]]

@@ -36,8 +36,8 @@ Groups = dict[str, list[dict]]
 
 
 def write_tables(paths: Sequence[Path], results: Path, table: Path = FILE) -> None:
-    """Collect the rows of the files in the folder `results`, with the picture of regret over seconds; print
-    the tables. Errors: InputError where there is no row."""
+    """Collect the rows of the files in the folder `results`, with the picture of regret over seconds;
+    print the tables. Errors: InputError where there is no row."""
     rows = list({key(row): row for path in paths for row in read_lines(path)}.values())
     if not rows:
         raise InputError("out: there is no row; run search_quality.py data=NAME with the same out first")
@@ -62,12 +62,12 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
         "",
         "`python benchmarks/search_quality.py data=NAME` on the tabular benchmark "
         "(benchmarks/tabular.py), one thread. Regret: how far the test NDCG@20 of the chosen design, "
-        "tuned, is below that of the best of all designs; rank: the share of designs that are better; both "
-        "are means over the seeds, regret with its 95 % bootstrap interval. Seconds are of the whole "
-        "search, with pre-training, measured costs and selection. Random search draws design and recipe "
-        "together, keeps what ranks best on valid, and gets the seconds of the search, once and three "
-        "times; p: Wilcoxon, the search's regret below that of random search at three times its seconds. "
-        "Rows `rule …` are other selection rules on the default's supernet.",
+        "tuned, is below that of the best of all designs; rank: the share of designs that are better; "
+        "both are means over the seeds, regret with its 95 % bootstrap interval. Seconds are of the "
+        "whole search, with pre-training, measured costs and selection. Random search draws design and "
+        "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
+        "once and three times; p: Wilcoxon, the search's regret below that of random search at "
+        "three times its seconds. Rows `rule …` are other selection rules on the default's supernet.",
     ]
     tables = load_tables(table) if table.is_file() else {}
     for name in dict.fromkeys(row["data"] for row in rows):
@@ -142,9 +142,9 @@ def discretisation(found: Groups) -> list[str]:
         lines.append(line(method, *(f"{score:.4f}" for score in scores), *sizes))
     text = (
         "Gap: of the design with inherited weights over the mixture it was chosen from, relative; means "
-        "over seeds. A mixture that was kept or gone back to is scored with the weights that the supernet "
-        "ended with; that of a strategy is even. The trained score is the table's, tuned, on train and "
-        "alpha pairs."
+        "over seeds. A mixture that was kept or gone back to is scored with the weights that the "
+        "supernet ended with; that of a strategy is even. The trained score is the table's, tuned, on "
+        "train and alpha pairs."
     )
     if "default" in shown:
         size = statistics.fmean(map(abs, gaps(shown["default"])))

@@ -24,8 +24,8 @@ MARKS = (30, 60, 120, 240, 480, 960)
 
 
 def random_regrets(table: Table, seconds: float, seed: int) -> list[float]:
-    """Regret of random search over designs and recipes: trainings in a random order until the seconds are
-    spent, the one that ranks best on valid wins; DRAWS runs."""
+    """Regret of random search over designs and recipes: trainings in a random order until the seconds
+    are spent, the one that ranks best on valid wins; DRAWS runs."""
     rows = first_seed(table)
     generator = np.random.default_rng(seed)
     found = []

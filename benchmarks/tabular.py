@@ -4,12 +4,12 @@
     python benchmarks/tabular.py compile [out=FOLDER] [to=FILE] [--quick]
 
 Each design is trained with every temperature × lr of GRID, seed 0, on train + alpha, stopped by valid;
-then with seeds 1 and 2 at the recipe that ranked best on valid. The test score of each training is written
-down: searches are judged by it, and do not see it. One JSON line a training, in out (runs/tabular); what
-stands there, or in the table of the package, is not trained again. part=K/N: every N-th design from the
-K-th on, for processes side by side. compile writes all lines to a table (supernet/search/tabular.parquet).
---quick trains two designs for two epochs; its lines have files of their own (in runs/tabular-quick), which
-only compile --quick reads, into out/tabular.parquet.
+then with seeds 1 and 2 at the recipe that ranked best on valid. The test score of each training is
+written down: searches are judged by it, and do not see it. One JSON line a training, in out
+(runs/tabular); what stands there, or in the table of the package, is not trained again. part=K/N: every
+N-th design from the K-th on, for processes side by side. compile writes all lines to a table
+(supernet/search/tabular.parquet). --quick trains two designs for two epochs; its lines have files of
+their own (in runs/tabular-quick), which only compile --quick reads, into out/tabular.parquet.
 """
 
 from __future__ import annotations
@@ -174,7 +174,14 @@ class Runner:
         self.test, self.seen = self.data.user_items(["test"]), self.data.user_items([*LEARNT, "valid"])
         self.users = (self.test.counts > 0).nonzero().flatten()
 
-    def train(self, key: str, choices: dict[str, str], temperature: float, lr: float, seed: int) -> Training:
+    def train(
+        self,
+        key: str,
+        choices: dict[str, str],
+        temperature: float,
+        lr: float,
+        seed: int,
+    ) -> Training:
         """One training; a diverged one has the scores 0, and what it took."""
         recipe = replace(recipe_of(self.config), temperature=temperature, lr=lr)
         fixed, sealed = self.space.fixed(choices), self.data.without("test")

@@ -1,4 +1,4 @@
-"""The numbers and tables of search quality, on rows written by hand; and the lines they are read from."""
+"""Numbers and tables of search quality, on rows written by hand; and the lines they are read from."""
 
 import itertools
 import json
@@ -7,7 +7,16 @@ import math
 import pytest
 
 from benchmarks.lines import add_lines, read_lines
-from benchmarks.search_statistics import below, gap, gaps, idle_share, interval, kappas, loss_correlation, tau
+from benchmarks.search_statistics import (
+    below,
+    gap,
+    gaps,
+    idle_share,
+    interval,
+    kappas,
+    loss_correlation,
+    tau,
+)
 from benchmarks.search_tables import ceilings, search_tables, write_tables
 from benchmarks.table_search import table_space
 from supernet.runtime import InputError
@@ -80,7 +89,8 @@ def test_the_correlation_of_loss_and_score_leaves_the_warm_up_out():
     assert loss_correlation([method_row("m", 0, 0.1, epochs=falling)]) == pytest.approx(-1.0)
     both = [method_row("m", seed, 0.1, epochs=own) for seed, own in enumerate((falling, mixed))]
     assert loss_correlation(both) == pytest.approx(-0.75)
-    assert loss_correlation([method_row("m", 0, 0.1, epochs=[(1.0, 0.5), (2.0, 0.5), (3.0, 0.5)])]) == 0.0
+    constant = [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5)]
+    assert loss_correlation([method_row("m", 0, 0.1, epochs=constant)]) == 0.0
     assert loss_correlation([method_row("m", 0, 0.1, epochs=falling[:3])]) is None
 
 
@@ -135,7 +145,8 @@ def test_agreement_is_shown_by_slot_with_its_mean(tmp_path):
 
 def test_the_correlation_of_loss_and_score_stands_in_a_table(tmp_path):
     epochs = [(3.0, 0.1), (2.0, 0.2), (1.0, 0.3)]
-    rows = [method_row("default", 0, 0.1, (0.2, 0.2, 0.2), epochs=epochs), method_row("trained tpe", 0, 0.1)]
+    rows = [method_row("default", 0, 0.1, (0.2, 0.2, 0.2), epochs=epochs)]
+    rows += [method_row("trained tpe", 0, 0.1)]
     found = body(tables_of(rows, tmp_path), "method | entropy")
     assert found == ["| default | 0.50 | 0.25 | -1.00 |", "| trained tpe | – | 0.25 | – |"]
 
