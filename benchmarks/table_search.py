@@ -3,7 +3,8 @@ strategy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -12,16 +13,19 @@ from supernet.config import load_space
 from supernet.pipeline.stages import space_of
 from supernet.search.settings import AdvisorSettings, SearchSettings
 from supernet.search.strategies import make_strategy
-from supernet.search.tabular import Table, Training
-from supernet.space import identity_of
+from supernet.search.tabular import SPACE, Table, Training
+from supernet.space import SearchSpace, identity_of
 
 DRAWS = 200
 """Runs of random search for each seed of a method."""
 
+MARKS = (30, 60, 120, 240, 480, 960)
+"""Seconds of training at which the strategies are compared."""
+
 
 def random_regrets(table: Table, seconds: float, seed: int) -> list[float]:
-    """Regret of random search over designs and recipes: trainings in a random order until the seconds are
-    spent, the one that ranks best on valid wins; DRAWS runs."""
+    """Regret of random search over designs and recipes: trainings in a random order until the seconds
+    are spent, the one that ranks best on valid wins; DRAWS runs."""
     rows = first_seed(table)
     generator = np.random.default_rng(seed)
     found = []
@@ -43,37 +47,43 @@ def first_seed(table: Table) -> list[Training]:
     return [row for row in every if row.seed == first]
 
 
-def on_the_table(table: Table, seeds: int, names: Sequence[str], model: str | None = None) -> Iterator[dict]:
-    """Regret of every strategy over the seconds of its trainings, where an evaluation is one training of a
-    design with a recipe that is drawn for it."""
-    space = space_of(load_space("tabular"))
-    identity = identity_of(space)
-    by_design: dict[str, list[Training]] = {}
-    for row in first_seed(table):
-        by_design.setdefault(row.hash, []).append(row)
-    marks = [30, 60, 120, 240, 480, 960]
-    for name in names:
-        settings = SearchSettings(strategy=name, advisor=AdvisorSettings(model))
-        for seed in range(seeds):
-            generator = np.random.default_rng(seed)
-            strategy = make_strategy(settings, space, torch.Generator().manual_seed(seed))
-            spent, best, curve = 0.0, None, {}
-            while spent < marks[-1]:
-                choices = strategy.ask()
-                rows = by_design[identity(choices)]
-                row = rows[int(generator.integers(len(rows)))]
-                strategy.tell(choices, row.valid)
-                spent += row.seconds
-                best = row if best is None or row.valid > best.valid else best
-                for mark in marks:
-                    if spent <= mark:
-                        curve[mark] = table.regret(best.hash)
-            known = dict(sorted(curve.items()))
-            yield {
-                "kind": "strategy",
-                "data": table.data,
-                "method": name,
-                "seed": seed,
-                "regret": [known.get(mark) for mark in marks],
-                "seconds": marks,
-            }
+def on_the_table(table: Table, seed: int, name: str, model: str | None = None) -> dict:
+    """Regret of a strategy over the seconds of its trainings, where an evaluation is one training of a
+    design with a recipe that is drawn for it; None where the first training took longer."""
+    space = table_space()
+    identity, by_design = identity_of(space), grouped(first_seed(table))
+    settings = SearchSettings(strategy=name, advisor=AdvisorSettings(model))
+    generator = np.random.default_rng(seed)
+    strategy = make_strategy(settings, space, torch.Generator().manual_seed(seed))
+    spent, best, curve = 0.0, None, {}
+    while spent < MARKS[-1]:
+        choices = strategy.ask()
+        rows = by_design[identity(choices)]
+        row = rows[int(generator.integers(len(rows)))]
+        strategy.tell(choices, row.valid)
+        spent += row.seconds
+        best = row if best is None or row.valid > best.valid else best
+        curve |= {mark: table.regret(best.hash) for mark in MARKS if spent <= mark}
+    return {
+        "kind": "strategy",
+        "data": table.data,
+        "method": name,
+        "model": model,
+        "seed": seed,
+        "regret": [curve.get(mark) for mark in MARKS],
+        "seconds": list(MARKS),
+    }
+
+
+@cache
+def table_space() -> SearchSpace:
+    """The space whose designs are in the table."""
+    return space_of(load_space(SPACE))
+
+
+def grouped(rows: Sequence[Training]) -> dict[str, list[Training]]:
+    """Design → its trainings."""
+    found: dict[str, list[Training]] = {}
+    for row in rows:
+        found.setdefault(row.hash, []).append(row)
+    return found

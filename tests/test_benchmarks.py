@@ -208,10 +208,9 @@ def test_strategies_and_an_adviser_are_compared_on_a_table(chat):
     for key, choices in designs_of(space_of(load_space(SPACE))).items():
         score = sum(len(name) for name in choices.values()) / 100
         rows.append(Training("toy", key, json.dumps(choices), 0.2, 0.01, 0, score, score, score, 1, 4.0, 10))
-    found = list(on_the_table(Table(rows), 2, ["random", "tpe", "advisor"], "m"))
-    assert [(row["method"], row["seed"]) for row in found] == [
-        (name, seed) for name in ("random", "tpe", "advisor") for seed in (0, 1)
-    ]
+    runs = [(name, seed) for name in ("random", "tpe", "advisor") for seed in (0, 1)]
+    found = [on_the_table(Table(rows), seed, name, "m") for name, seed in runs]
+    assert [(row["method"], row["seed"]) for row in found] == runs
     assert len(chat.asked) == 2 * 960 / 4 / 8, "960 seconds of trainings of 4, in batches of 8, for two seeds"
     advised = [row["regret"] for row in found if row["method"] == "advisor"]
     assert all(a >= b for row in advised for a, b in pairwise(row))

@@ -1,0 +1,131 @@
+"""One search of a method of search_quality.py, as train.py would make it, and the designs it chooses."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+from hydra import compose, initialize_config_dir
+from torch import Tensor
+
+from benchmarks.quality import source
+from benchmarks.search_methods import has_supernet, overrides_of
+from benchmarks.tabular import BATCH, OVERRIDES
+from supernet.config import TrainConfig, conf_folder, register_schemas, typed
+from supernet.pipeline.embeddings import start_from_embeddings
+from supernet.pipeline.judging import trials_of
+from supernet.pipeline.stages import graph_of, load_data, make_model, recipe_of, space_of, validator
+from supernet.search.costs import measure_costs
+from supernet.search.explore import Budget, explore, ordered
+from supernet.search.loop import Search
+from supernet.search.selection import SELECTIONS, Choices, Trials, halving
+from supernet.search.settings import BILEVEL
+from supernet.search.strategies import make_strategy
+from supernet.space import identity_of
+
+
+class Quiet:
+    """A log that says nothing."""
+
+    def info(self, *_: object) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search that has ended: its mixture (of the epoch it kept, where it keeps one; empty without a
+    supernet), and the seconds of all that led to it."""
+
+    search: Search
+    mixture: dict[str, Tensor]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A design, what the supernet says of it (None without one), the seconds of search and selection.
+
+    mixture_score: of the mixture that the design was chosen from; inherited_score: of the design; both
+    on valid, with the weights that the supernet ended with, which are all that a search keeps.
+    """
+
+    design: Choices
+    seconds: float
+    mixture_score: float | None
+    inherited_score: float | None
+
+
+class Lab:
+    """A data set with the config of a method: what train.py would search with."""
+
+    def __init__(self, name: str, method: str, seed: int, quick: bool) -> None:
+        register_schemas()
+        same = [*source(name), *OVERRIDES, f"training.batch_size={BATCH[name]}", f"seed={seed}"]
+        with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+            composed = compose("train", overrides=[*same, *overrides_of(method, name)])
+        self.config: TrainConfig = typed(composed)
+        if quick:
+            settings = self.config.search
+            settings.epochs, settings.warmup, settings.pretrain_epochs = 2, 1, 1
+            settings.select_steps, settings.select_pool, settings.budget = 2, 4, 4
+        self.supernet = has_supernet(method)
+        self.space, self.device = space_of(self.config.space), torch.device("cpu")
+        # the data of all seeds is cut as the table's, by seed 0
+        self.data = load_data(replace(self.config, seed=0)).without("test")
+        self.graph = graph_of(self.data, ["train"], self.config.ops.backend, self.device)
+        self.identity = identity_of(self.space)
+
+    def run(self) -> Searched:
+        """A search of the config's seed to its end. Its seconds are also those of embeddings that are
+        trained first, of costs that are measured, and of evening the candidates."""
+        start = time.perf_counter()
+        search, mixture = self._search(), {}
+        if self.supernet:
+            norm = search.recipe.item_norm
+            mixture = search.run(validator(self.config, self.data, search.model, self.graph, norm))
+        return Searched(search, mixture, time.perf_counter() - start)
+
+    def _search(self) -> Search:
+        config = self.config
+        model = make_model(self.space, self.graph, config.model.dim, config.seed, self.device)
+        start_from_embeddings(model, config, self.data, self.graph, Quiet())
+        costs = measure_costs(model, self.graph) if config.search.cost_weight else None
+        generator = torch.Generator().manual_seed(config.seed)
+        return Search(model, self.graph, self.data, recipe_of(config), config.search, generator, costs)
+
+    def choose(self, searched: Searched, rule: str = "") -> Chosen:
+        """What the method chooses, or a selection rule on its supernet. Every call trains what it asks
+        for anew, and pays for it."""
+        start = time.perf_counter()
+        trials = self.trials(searched)
+        if rule or self.config.search.strategy == BILEVEL:
+            select = SELECTIONS[rule or self.config.search.select]
+            design = select(self.space, searched.mixture, trials)[0]
+        else:
+            design = self._explored(trials)
+        seconds = searched.seconds + time.perf_counter() - start
+        if not self.supernet:
+            return Chosen(design, seconds, None, None)
+        scores = trials.mixed(searched.mixture), trials.inherited(self.space, design)
+        return Chosen(design, seconds, *scores)
+
+    def trials(self, searched: Searched) -> Trials:
+        """What a rule may look at; nothing is trained yet."""
+        return trials_of(searched.search, self.config, self.data, Quiet())
+
+    def _explored(self, trials: Trials) -> Choices:
+        """By the strategy, then successive halving, as train.py does it."""
+        settings = self.config.search
+        strategy = make_strategy(settings, self.space, torch.Generator().manual_seed(self.config.seed))
+        trained = settings.evaluate == "trained"
+
+        def evaluate(choices: Choices) -> float:
+            if trained:
+                return trials.train(choices, settings.select_steps)
+            return trials.inherited(self.space, choices)
+
+        budget = Budget(settings.budget, settings.seconds)
+        rows = explore(strategy, evaluate, self.identity, budget)
+        pool = ordered(rows, self.identity)[: settings.select_pool]
+        return halving(pool, trials, settings.select_steps * (3 if trained else 1))[0]

@@ -1,0 +1,83 @@
+"""The methods that search_quality.py judges, and the rows that each comes to."""
+
+from __future__ import annotations
+
+TRAINED = ("search.evaluate=trained", "search.budget=40", "search.select_pool=5")
+"""A strategy that trains each design by itself, for about as many batches as the default's selection."""
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "argmax": ("search.select=argmax",),
+    "perturbation": ("search.select=perturbation",),
+    "greedy": ("search.select=greedy",),
+    "sampled": ("search.select=sampled",),
+    "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
+    "gumbel": ("search.alpha_noise=gumbel",),
+    "single path": ("search.cost=sampled",),
+    "partial channels": ("search.cost=partial",),
+    "sparsemax": ("search.relaxation=sparsemax",),
+    "top2": ("search.relaxation=top2",),
+    "sigmoid": ("search.relaxation=sigmoid", "search.zero_one=1.0"),
+    "constant temperature": ("search.temperature_schedule=constant",),
+    "linear temperature": ("search.temperature_schedule=linear",),
+    "cosine temperature": ("search.temperature_schedule=cosine",),
+    "annealed to 0.1": ("search.temperature_end=0.1",),
+    "joint": ("search.order=joint",),
+    "finite difference": ("search.order=finite_difference",),
+    "neumann": ("search.order=neumann",),
+    "learned temperature": ("search.alpha_temperature=learned",),
+    "contrastive": ("search.objective=contrastive",),
+    "frozen embeddings": ("search.freeze=embeddings",),
+    "cost aware": ("search.cost_weight=0.5",),
+    "shrinking": ("search.shrink_at=SHRINK_AT",),
+    "no warm-up": ("search.warmup=0",),
+    "idle penalty": ("search.idle=1.0",),
+    "beta": ("search.beta=0.5",),
+    "auxiliary skip": ("search.auxiliary_skip=0.5",),
+    "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
+    "output norm": ("search.norm=output",),
+    "no norm": ("search.norm=none",),
+    "eigenvalue stop": ("search.eigenvalue_every=1", "search.eigenvalue_stop=0.75"),
+    "snapshot": ("search.snapshot=true",),
+    "supernet random": ("search.strategy=random",),
+    "supernet evolution": ("search.strategy=evolution",),
+    "supernet tpe": ("search.strategy=tpe",),
+    "supernet reinforce": ("search.strategy=reinforce",),
+    "trained random": ("search.strategy=random", *TRAINED),
+    "trained evolution": ("search.strategy=evolution", *TRAINED),
+    "trained tpe": ("search.strategy=tpe", *TRAINED),
+    "trained reinforce": ("search.strategy=reinforce", *TRAINED),
+}
+"""Name → what is changed of the default search."""
+
+SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
+"""Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
+
+RULES = ("argmax", "perturbation", "greedy", "sampled")
+"""Selection rules that are tried on the supernet of the default search, which is not trained again."""
+
+
+def overrides_of(method: str, name: str) -> tuple[str, ...]:
+    """What a method changes, on a data set."""
+    return tuple(word.replace("SHRINK_AT", SHRINK_AT[name]) for word in METHODS[method])
+
+
+def has_supernet(method: str) -> bool:
+    """Whether the method trains one: not where a strategy trains each design by itself."""
+    return TRAINED[0] not in METHODS[method]
+
+
+def rules_of(method: str) -> tuple[str, ...]:
+    """The other selection rules that are tried on the method's supernet."""
+    return RULES if method == "default" else ()
+
+
+def rule_name(rule: str) -> str:
+    """The method of a row that another rule came to."""
+    return f"rule {rule}"
+
+
+def rows_of(method: str) -> set[tuple[str, str]]:
+    """Kind and method of every row that a search comes to; it is done where all of them are written."""
+    found = {("method", method), *(("method", rule_name(rule)) for rule in rules_of(method))}
+    return found | ({("ranking", method)} if has_supernet(method) else set())

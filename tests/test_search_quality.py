@@ -1,0 +1,257 @@
+"""The evidence scripts of search: what they write, what it costs, and that a kill loses nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from benchmarks import search_lab, search_quality, tabular
+from benchmarks.lines import read_lines
+from benchmarks.search_lab import Lab, Searched
+from benchmarks.search_methods import METHODS, SHRINK_AT, has_supernet, overrides_of, rows_of
+from benchmarks.table_search import table_space
+from supernet.runtime import InputError
+from supernet.search.tabular import Table, Training, load_tables, save_tables
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def trainings():
+    """Two of every design of the space, with scores that follow from their names."""
+    rows = []
+    for number, (key, choices) in enumerate(tabular.designs_of(table_space()).items()):
+        for seed in (0, 1):
+            score = 0.1 + (37 * number % 240) / 1000 + 0.003 * seed * (number % 3)
+            same = ("ml-100k", key, json.dumps(choices), 0.2, 0.01, seed)
+            rows.append(Training(*same, score, score, score, 1, 4.0, 10))
+    return rows
+
+
+@pytest.fixture
+def searches(monkeypatch):
+    """In place of real ones: their rows, and which were run; the third is killed half-way."""
+    asked = []
+
+    def fake(method, seed, table, quick):
+        asked.append((method, seed))
+        for kind, name in sorted(rows_of(method)):
+            yield {"kind": kind, "data": table.data, "method": name, "seed": seed}
+            if len(asked) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(search_quality, "run", fake)
+    return asked
+
+
+def test_a_killed_measurement_goes_on_with_the_rows_that_are_missing(tmp_path, searches, trainings):
+    path, table, names = tmp_path / "rows.jsonl", Table(trainings), ["default", "trained tpe", "argmax"]
+    with pytest.raises(KeyboardInterrupt):
+        search_quality.search_all(table, 2, names, path, quick=True)
+    done = {name for method in names[:2] for _, name in rows_of(method)}
+    assert {row["method"] for row in read_lines(path)} == done
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]) + lines[3][:20])  # killed while it wrote the rows of the default
+    search_quality.search_all(table, 2, names, path, quick=True)
+    assert searches[3:] == [(name, seed) for seed in (0, 1) for name in names]
+    found = [(row["kind"], row["method"], row["seed"]) for row in read_lines(path)]
+    assert len(found) == len(set(found))
+    assert set(found) == {(*row, seed) for name in names for row in rows_of(name) for seed in (0, 1)}
+    search_quality.search_all(table, 2, names, path, quick=True)
+    assert len(searches) == 9, "all is known"
+
+
+def test_strategies_are_written_down_and_not_run_again(tmp_path, trainings, capsys):
+    path, tables = tmp_path / "strategies.jsonl", {"ml-100k": Table(trainings)}
+    search_quality.compare_strategies(tables, 2, ["random"], None, path)
+    first = read_lines(path)
+    assert [(row["method"], row["seed"]) for row in first] == [("random", 0), ("random", 1)]
+    assert first == [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    path.write_text(json.dumps(first[1]) + "\n")
+    search_quality.compare_strategies(tables, 2, ["random", "tpe"], None, path)
+    assert [(r["method"], r["seed"]) for r in read_lines(path)] == [
+        ("random", 1), ("random", 0), ("tpe", 0), ("tpe", 1)
+    ]  # fmt: skip
+    assert read_lines(path)[1] == first[0]
+
+
+def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
+    assert {name for name in METHODS if not has_supernet(name)} == {
+        "trained random", "trained evolution", "trained tpe", "trained reinforce"
+    }  # fmt: skip
+    for name in METHODS:
+        assert (("ranking", name) in rows_of(name)) == has_supernet(name)
+    for data, epochs in SHRINK_AT.items():
+        assert overrides_of("shrinking", data) == (f"search.shrink_at={epochs}",)
+    with pytest.raises(SystemExit, match="only=defualt: give some of default, argmax"):
+        search_quality.chosen_names("defualt", list(METHODS))
+    with pytest.raises(SystemExit, match="seeds=0: give how many"):
+        search_quality.count("0", 10)
+    with pytest.raises(SystemExit, match="part=2/2: give K/N with K from 0 to N - 1"):
+        tabular.part_of("2/2")
+
+
+def test_quick_rows_and_full_rows_never_stand_in_one_file(tmp_path, trainings, monkeypatch):
+    monkeypatch.setattr(tabular, "FILE", tmp_path / "t.parquet")
+    monkeypatch.setattr(tabular, "load_tables", lambda: load_tables(tmp_path / "t.parquet"))
+    save_tables(trainings, tmp_path / "t.parquet")
+    for quick in (True, False):
+        (tmp_path / search_quality.file_name("ml-100k", quick)).write_text("{}\n")
+        (tmp_path / tabular.file_name("lastfm", "0", quick)).write_text("")
+    for quick in (True, False):
+        found = search_quality.written(tmp_path, quick)
+        assert search_quality.file_name("ml-100k", quick) in {path.name for path in found}
+        assert all(path.name.startswith("quick-") == quick for path in found)
+    row = Training("lastfm", "a", "{}", 0.1, 0.01, 0, 0.1, 0.1, 0.1, 1, 1.0, 1)
+    (tmp_path / tabular.file_name("lastfm", "0", True)).write_text(json.dumps(vars(row)))
+    assert list(tabular.known_of(tmp_path, ["lastfm"], True).values()) == [row]
+    assert list(tabular.known_of(tmp_path, ["lastfm"], False).values()) == trainings
+    (tmp_path / tabular.file_name("lastfm", "1", True)).write_text('{"a": 1}\n')
+    with pytest.raises(InputError, match=r"quick-lastfm-1\.jsonl: a line is no training"):
+        tabular.known_of(tmp_path, ["lastfm"], True)
+
+
+class Clock:
+    """Seconds that pass only where something is done."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def takes(self, seconds, value=None):
+        def work(*_, **__):
+            self.now += seconds
+            return value
+
+        return work
+
+
+def test_the_seconds_are_of_all_that_a_search_needs(monkeypatch):
+    clock, lab = Clock(), Lab("ml-100k", "cost aware", 0, quick=True)
+    stub = SimpleNamespace(run=clock.takes(1.0, {}), recipe=SimpleNamespace(item_norm=1.0), model=None)
+    monkeypatch.setattr(search_lab, "time", clock)
+    monkeypatch.setattr(search_lab, "start_from_embeddings", clock.takes(100.0))
+    monkeypatch.setattr(search_lab, "measure_costs", clock.takes(10.0))
+    monkeypatch.setattr(search_lab, "Search", lambda *_: stub)
+    searched = lab.run()
+    assert searched.seconds == 111.0
+    trials = SimpleNamespace(mixed=clock.takes(1000.0, 0.2), inherited=clock.takes(1000.0, 0.1))
+    monkeypatch.setattr(search_lab, "trials_of", clock.takes(0.0, trials))
+    monkeypatch.setattr(search_lab, "SELECTIONS", {"argmax": clock.takes(5.0, [{}])})
+    chosen = lab.choose(searched, "argmax")
+    assert chosen.seconds == 116.0, "scores that only tell of the gap cost nothing"
+    assert (chosen.mixture_score, chosen.inherited_score) == (0.2, 0.1)
+
+
+@pytest.mark.slow
+def test_no_rule_has_the_trainings_of_another_and_strategies_train_where_asked(monkeypatch):
+    lab, trained = Lab("ml-100k", "trained random", 0, quick=True), []
+
+    def fake(config, data, space, *_, steps, **__):
+        trained.append(steps)
+        return None, SimpleNamespace(best_score=0.1)
+
+    monkeypatch.setattr("supernet.pipeline.judging.train_model", fake)
+    searched = lab.run()
+    assert (searched.mixture, searched.search.history) == ({}, []), "no supernet"
+    chosen = lab.choose(searched)
+    assert (chosen.mixture_score, chosen.inherited_score) == (None, None)
+    settings = lab.config.search
+    assert trained[: settings.budget].count(settings.select_steps) == settings.budget
+    assert 3 * settings.select_steps in trained, "successive halving goes on longer"
+    once = len(trained)
+    assert lab.choose(searched).design == chosen.design
+    assert len(trained) == 2 * once
+
+
+def test_a_diverged_training_has_its_seconds_and_parameters(monkeypatch):
+    runner = tabular.Runner("ml-100k", quick=True)
+    key, choices = next(iter(tabular.designs_of(runner.space).items()))
+    good = runner.train(key, choices, 0.2, 0.01, 0)
+    clock = Clock()
+
+    def diverges(*_, **__):
+        clock.now += 7.0
+        raise FloatingPointError
+
+    monkeypatch.setattr(tabular, "time", clock)
+    monkeypatch.setattr(tabular, "train_model", diverges)
+    bad = runner.train(key, choices, 0.2, 0.01, 0)
+    assert (bad.valid, bad.test, bad.recall, bad.epochs, bad.seconds) == (0, 0, 0, 0, 7.0)
+    assert bad.parameters == good.parameters > 0
+    assert good.valid > 0
+
+
+@pytest.mark.slow
+def test_the_table_is_trained_resumed_and_compiled(tmp_path):
+    same = ("tabular.py", "data=ml-100k", "--quick", f"out={tmp_path}")
+    rows = [json.loads(line) for line in run(*same).splitlines()]
+    assert len(rows) == 2 * (6 + 2)
+    assert len({row["hash"] for row in rows}) == 2
+    for design in (rows[:8], rows[8:]):
+        best = max(design[:6], key=lambda row: row["valid"])
+        assert [row["seed"] for row in design] == [0] * 6 + [1, 2]
+        recipes = [(row["temperature"], row["lr"]) for row in design[6:]]
+        assert recipes == [(best["temperature"], best["lr"])] * 2
+    path = tmp_path / "quick-ml-100k-0.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])
+    (again,) = (json.loads(line) for line in run(*same).splitlines())
+    assert {k: v for k, v in again.items() if k != "seconds"} == {
+        k: v for k, v in rows[-1].items() if k != "seconds"
+    }
+    assert run(*same) == ""
+    run("tabular.py", "compile", "--quick", f"out={tmp_path}", f"to={tmp_path / 't.parquet'}")
+    table = load_tables(tmp_path / "t.parquet")["ml-100k"]
+    assert sorted(len(found) for found in table.trainings.values()) == [8, 8]
+
+
+@pytest.mark.slow
+def test_a_search_is_judged_with_its_own_gap_and_ranking(tmp_path, trainings):
+    save_tables(trainings, tmp_path / "t.parquet")
+    table = Table(trainings)
+    same = ("--quick", f"out={tmp_path / 'out'}", f"table={tmp_path / 't.parquet'}")
+    lines = run("search_quality.py", "data=ml-100k", "only=default,trained tpe", *same).splitlines()
+    rows = {(row["kind"], row["method"]): row for row in map(json.loads, lines)}
+    assert set(rows) == rows_of("default") | rows_of("trained tpe")
+    scores = rows["ranking", "default"]["inherited"]
+    last = rows["method", "default"]["epochs"][-1]
+    for (kind, method), row in rows.items():
+        if kind == "method" and method != "trained tpe":
+            assert row["mixture_score"] == pytest.approx(last["score"])
+            assert row["inherited_score"] == pytest.approx(scores[row["hash"]])
+            assert row["retrained_score"] == table.valid(row["hash"])
+    argmax = rows["method", "rule argmax"]
+    assert argmax["mixture_score"] - argmax["inherited_score"] == pytest.approx(last["gap"])
+    alone = rows["method", "trained tpe"]
+    assert (alone["mixture_score"], alone["epochs"], alone["entropy"]) == (None, [], None)
+    assert run("search_quality.py", "data=ml-100k", "only=default,trained tpe", *same) == ""
+    run("search_quality.py", "strategies", "only=random", *same)
+    shown = run("search_quality.py", "tables", *same)
+    for head in ("method | seeds", "NDCG@20 on valid", "Kendall's tau-b", "strategy, on the table"):
+        assert f"| {head}" in shown
+    assert len(read_lines(tmp_path / "out" / "results" / "search_quality.jsonl")) == len(rows) + 2
+
+
+@pytest.mark.slow
+def test_a_mixture_that_was_kept_is_the_one_whose_gap_is_told(trainings):
+    lab = Lab("ml-100k", "snapshot", 0, quick=True)
+    ended = lab.run()
+    kept = {slot: torch.eye(len(p))[0] for slot, p in ended.mixture.items()}
+    searched = Searched(ended.search, kept, 0.0)
+    row = search_quality.judged("m", 0, Table(trainings), lab, searched, lab.choose(searched, "argmax"))
+    assert row["entropy"] == pytest.approx(0.0, abs=1e-6)
+    assert row["mixture_score"] == pytest.approx(row["inherited_score"]), "it is decided already"
+    assert row["mixture"] == {slot: p.tolist() for slot, p in kept.items()}

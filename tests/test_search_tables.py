@@ -1,0 +1,203 @@
+"""Numbers and tables of search quality, on rows written by hand; and the lines they are read from."""
+
+import itertools
+import json
+import math
+
+import pytest
+
+from benchmarks.lines import add_lines, read_lines
+from benchmarks.search_statistics import (
+    below,
+    gap,
+    gaps,
+    idle_share,
+    interval,
+    kappas,
+    loss_correlation,
+    tau,
+)
+from benchmarks.search_tables import ceilings, search_tables, write_tables
+from benchmarks.table_search import table_space
+from supernet.runtime import InputError
+from supernet.search.tabular import Table, Training
+
+OPEN = table_space().choices()
+FIRST = {slot: names[0] for slot, names in table_space().candidates().items()}
+SLOT = next(slot for slot, names in OPEN.items() if len(names) == 3)
+
+
+def method_row(method, seed, regret, scores=(None, None, 0.2), choices=FIRST, epochs=(), seconds=10.0):
+    """As search_quality.py writes it; scores: mixture, inherited, retrained."""
+    mixture, inherited, retrained = scores
+    return {"kind": "method", "data": "toy", "method": method, "seed": seed, "choices": dict(choices),
+            "regret": regret, "rank": regret / 2, "seconds": seconds, "mixture_score": mixture,
+            "inherited_score": inherited, "retrained_score": retrained, "random_1": 0.3, "random_3": 0.2,
+            "entropy": None if mixture is None else 0.5,
+            "epochs": [{"alpha_loss": loss, "score": score} for loss, score in epochs]}  # fmt: skip
+
+
+def strategy_row(method, seed, regret, model=None):
+    return {"kind": "strategy", "data": "toy", "method": method, "model": model, "seed": seed,
+            "regret": regret, "seconds": [30, 60]}  # fmt: skip
+
+
+def tables_of(rows, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return search_tables(path, tmp_path / "no table")
+
+
+def body(lines, head):
+    """The rows below the head that begins with these words."""
+    start = next(k for k, line in enumerate(lines) if line.startswith(f"| {head} |"))
+    return list(itertools.takewhile(bool, lines[start + 2 :]))
+
+
+@pytest.mark.parametrize(
+    ("names", "size", "expected"),
+    [
+        ("aaaa", 3, 1.0),
+        ("aaab", 3, 0.25),  # 3 of 6 pairs agree: (1/2 − 1/3) / (2/3)
+        ("aabb", 2, -1 / 3),  # 2 of 6: (1/3 − 1/2) / (1/2)
+        ("ab", 2, -1.0),
+        ("abc", 3, -0.5),  # none: (0 − 1/3) / (2/3)
+        ("aab", 5, 1 / 6),  # 1 of 3: (1/3 − 1/5) / (4/5)
+    ],
+)
+def test_kappa_of_a_slot_equals_the_hand_computed_one(names, size, expected):
+    assert kappas([{"x": name} for name in names], {"x": size}) == pytest.approx({"x": expected})
+
+
+def test_kappa_is_of_each_slot_by_itself_and_needs_two_seeds():
+    designs = [{"x": "a", "y": "c"}, {"x": "a", "y": "d"}]
+    assert kappas(designs, {"x": 2, "y": 4}) == pytest.approx({"x": 1.0, "y": -1 / 3})
+    with pytest.raises(ValueError, match="two seeds or more, found 1"):
+        kappas(designs[:1], {"x": 2})
+
+
+def test_the_gap_is_of_the_chosen_design_over_its_mixture():
+    assert gap(method_row("m", 0, 0.1, (0.2, 0.19, 0.3))) == pytest.approx(-0.05)
+    assert gap(method_row("m", 0, 0.1, (0.2, 0.21, 0.1))) == pytest.approx(0.05)
+    assert gap(method_row("m", 0, 0.1)) is None
+    assert gaps([method_row("m", 0, 0.1), method_row("m", 1, 0.1, (0.0, 0.1, 0.1))]) == []
+
+
+def test_the_correlation_of_loss_and_score_leaves_the_warm_up_out():
+    falling = [(0.0, 0.9), (3.0, 0.1), (2.0, 0.2), (1.0, 0.3)]
+    mixed = [(3.0, 0.1), (2.0, 0.3), (1.0, 0.2)]
+    assert loss_correlation([method_row("m", 0, 0.1, epochs=falling)]) == pytest.approx(-1.0)
+    both = [method_row("m", seed, 0.1, epochs=own) for seed, own in enumerate((falling, mixed))]
+    assert loss_correlation(both) == pytest.approx(-0.75)
+    constant = [(1.0, 0.5), (2.0, 0.5), (3.0, 0.5)]
+    assert loss_correlation([method_row("m", 0, 0.1, epochs=constant)]) == 0.0
+    assert loss_correlation([method_row("m", 0, 0.1, epochs=falling[:3])]) is None
+
+
+def test_small_statistics():
+    assert tau([1, 2, 3], [1, 3, 2]) == pytest.approx(1 / 3)
+    assert tau([1, 1, 1], [1, 2, 3]) == 0.0
+    assert interval([0.4]) == (0.4, 0.4)
+    low, high = interval([0.0, 1.0, 0.0, 1.0])
+    assert 0 <= low < 0.5 < high <= 1
+    assert below([0.0, 0.0]) == 1.0
+    assert below([-1.0, -2.0, -3.0, -4.0, -5.0]) == pytest.approx(1 / 32)
+    assert idle_share({"a/convolve": "skip", "b/aggregate": "none", "c/aggregate": "sym"}) == 2 / 3
+
+
+def test_the_regret_table_has_the_best_method_first(tmp_path):
+    rows = [method_row("worse", seed, 0.2, seconds=20.0) for seed in (0, 1)]
+    rows += [method_row("default", 0, 0.04), method_row("default", 1, 0.12)]
+    assert body(tables_of(rows, tmp_path), "method | seeds") == [
+        "| default | 2 | 0.080 (0.040 … 0.120) | 0.040 | 1 of 2 | 10 | 0.300 | 0.200 | 0.25 |",
+        "| worse | 2 | 0.200 (0.200 … 0.200) | 0.100 | 0 of 2 | 20 | 0.300 | 0.200 | 1 |",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("inherited", "gaps_shown", "verdict"),
+    [
+        ((0.198, 0.198), "-1.0% | 1.0%", "found 1.0%: reached"),
+        ((0.196, 0.208), "+1.0% | 3.0%", "found 3.0%: missed"),  # they do not make up for each other
+    ],
+)
+def test_the_gap_table_has_all_three_scores_and_the_verdict(tmp_path, inherited, gaps_shown, verdict):
+    rows = [method_row("default", k, 0.1, (0.2, score, 0.25)) for k, score in enumerate(inherited)]
+    rows += [method_row("rule argmax", 0, 0.1, (0.2, 0.1, 0.24)), method_row("trained tpe", 0, 0.1)]
+    lines = tables_of(rows, tmp_path)
+    mean = sum(inherited) / 2
+    assert body(lines, "NDCG@20 on valid") == [
+        f"| default | 0.2000 | {mean:.4f} | 0.2500 | {gaps_shown} |",
+        "| rule argmax | 0.2000 | 0.1000 | 0.2400 | -50.0% | 50.0% |",
+    ]
+    assert any(f"Aim: 2% with the default rule, absolute; {verdict}." in line for line in lines)
+
+
+def test_agreement_is_shown_by_slot_with_its_mean(tmp_path):
+    other = FIRST | {SLOT: OPEN[SLOT][1]}
+    rows = [method_row("m", seed, 0.1, choices=own) for seed, own in enumerate([FIRST] * 3 + [other])]
+    rows += [method_row("alone", 0, 0.1)]
+    lines = tables_of(rows, tmp_path)
+    (row,) = body(lines, f"agreement of seeds, κ | {' | '.join(OPEN)} | mean")
+    cells = [0.25 if slot == SLOT else 1.0 for slot in OPEN]
+    assert row == "| m | " + " | ".join(f"{c:.2f}" for c in [*cells, sum(cells) / len(cells)]) + " |"
+
+
+def test_the_correlation_of_loss_and_score_stands_in_a_table(tmp_path):
+    epochs = [(3.0, 0.1), (2.0, 0.2), (1.0, 0.3)]
+    rows = [method_row("default", 0, 0.1, (0.2, 0.2, 0.2), epochs=epochs)]
+    rows += [method_row("trained tpe", 0, 0.1)]
+    found = body(tables_of(rows, tmp_path), "method | entropy")
+    assert found == ["| default | 0.50 | 0.25 | -1.00 |", "| trained tpe | – | 0.25 | – |"]
+
+
+def test_strategies_have_a_table_and_an_adviser_its_model(tmp_path):
+    rows = [strategy_row("tpe", 0, [0.2, 0.1]), strategy_row("tpe", 1, [None, 0.3])]
+    rows += [strategy_row("advisor", 0, [0.5, 0.5], model) for model in ("a", "b")]
+    found = body(tables_of(rows, tmp_path), "strategy, on the table: regret after")
+    assert found == [
+        "| tpe | 2 | – | 0.200 |",
+        "| advisor (a) | 1 | 0.500 | 0.500 |",
+        "| advisor (b) | 1 | 0.500 | 0.500 |",
+    ]
+
+
+def test_the_ceilings_are_of_the_table_with_itself():
+    def trainings(name, *scores):
+        same = ("toy", name, "{}", 0.1, 0.01)
+        return [Training(*same, seed, v, t, t, 1, 1.0, 1) for seed, (v, t) in enumerate(scores)]
+
+    rows = trainings("a", (0.1, 0.1), (0.1, 0.1)) + trainings("b", (0.2, 0.3), (0.3, 0.3))
+    rows += trainings("c", (0.3, 0.2), (0.2, 0.2)) + trainings("d", (0.9, 0.9))
+    found = ceilings(Table(rows))
+    assert found["seed 0 and seed 1"][0] == f"{1 / 3:.3f}"
+    assert ceilings(Table(trainings("d", (0.9, 0.9)))) == {}
+
+
+def test_tables_are_written_with_each_row_once(tmp_path, capsys):
+    rows = [method_row("default", 0, 0.9), strategy_row("tpe", 0, [None, None])]
+    add_lines(tmp_path / "a.jsonl", rows)
+    add_lines(tmp_path / "b.jsonl", [method_row("default", 0, 0.1)])
+    write_tables([tmp_path / "a.jsonl", tmp_path / "b.jsonl"], tmp_path / "to", tmp_path / "no table")
+    found = read_lines(tmp_path / "to" / "search_quality.jsonl")
+    assert [row["regret"] for row in found] == [0.1, [None, None]]
+    assert (tmp_path / "to" / "search_quality.png").stat().st_size > 1000
+    assert "| default | 1 | 0.100" in capsys.readouterr().out
+    with pytest.raises(InputError, match="no row; run search_quality"):
+        write_tables([tmp_path / "none.jsonl"], tmp_path / "to")
+    assert search_tables(tmp_path / "none.jsonl") == []
+
+
+def test_a_line_that_was_cut_off_is_skipped_and_spoils_no_other(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    assert read_lines(path) == []
+    add_lines(path, [{"a": 1}, {"a": 2}])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-4])
+    assert read_lines(path) == [{"a": 1}]
+    assert path.read_bytes() == whole[:-4], "another process may be writing it"
+    add_lines(path, [{"a": 3}])
+    assert read_lines(path) == [{"a": 1}, {"a": 3}]
+    path.write_bytes(whole[:-1])  # whole, but for its end
+    add_lines(path, [{"a": math.pi}])
+    assert read_lines(path) == [{"a": 1}, {"a": 2}, {"a": math.pi}]
