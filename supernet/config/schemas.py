@@ -231,7 +231,7 @@ class DeriveConfig:
     once_below: float = (
         0.0  # baselines tuned to less than this share of the best valid score: first seed alone
     )
-    open_test: bool = True  # false: choose and train, write recipes.json, leave the test part closed
+    open_test: bool = True  # false: choose, write recipes.json, and leave the test part closed
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(
         default_factory=list

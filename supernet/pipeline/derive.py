@@ -22,7 +22,7 @@ from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
 from supernet.pipeline.results import Result
-from supernet.pipeline.retraining import closed_forms, design, retrain
+from supernet.pipeline.retraining import chosen_epochs, closed_forms, design, retrain
 from supernet.pipeline.ruled import bound_rules, check_rules
 from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
@@ -38,7 +38,7 @@ from supernet.space import Genotype
 def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     """Derive, tune, retrain, evaluate; write the result files into the run folder and return it.
 
-    With derive.open_test=false it ends before the test part is looked at: recipes.json says what was chosen.
+    With derive.open_test=false it ends before the models are retrained: recipes.json says what was chosen.
     """
     folder = Path(config.run)
     require_run(folder)
@@ -68,12 +68,15 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     journal, kept = folder / "tuning.journal", kept_of(bench, folder)
     bench, contenders = all_contenders(bench, genotype, taken, kept, text_seconds, journal, log)
     config = bench.derive
-    outcomes = retrain(bench, contenders, kept, log)
-    outcomes |= closed_forms(bench, taken, kept, journal, log)
     if not config.open_test:
-        path = write_recipes(folder, run, genotype.hash, contenders, outcomes)
+        bench = replace(bench, derive=replace(config, refit=False, seeds=config.seeds[:1]))
+        chosen = chosen_epochs(bench, contenders, kept_of(bench, folder), log)
+        chosen |= closed_forms(bench, taken, kept_of(bench, folder), journal, log)
+        path = write_recipes(folder, run, genotype.hash, contenders, chosen)
         log.info("the test part stays closed; what was chosen is in %s", path)
         return folder
+    outcomes = retrain(bench, contenders, kept, log)
+    outcomes |= closed_forms(bench, taken, kept, journal, log)
     parts = KNOWN if config.refit else LEARNT
     others = {} if data.cold is None else baseline_lists(run, sealed, beside, parts, bench.depth)
     yardstick = Yardstick.of(data, run.eval.ks)

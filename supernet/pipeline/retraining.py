@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.cold import ranks_valid
@@ -49,6 +51,17 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                     progress.advance(len(seeds) - len(outcomes[contender.name]))
                     break
     return outcomes
+
+
+def chosen_epochs(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.Logger) -> Outcomes:
+    """What every contender would be trained for, without lists: the epochs of its tuning, or else of a
+    training with the first seed."""
+    found: Outcomes = {}
+    for contender in contenders:
+        epochs = contender.epochs or (0 if contender.tuned is None else contender.tuned.epochs)
+        if epochs:
+            found[contender.name] = [Trained(torch.empty(0, 0, dtype=torch.long), epochs, 0.0, 0.0)]
+    return found | retrain(bench, [c for c in contenders if c.name not in found], kept, log)
 
 
 def far_behind(contender: Contender, compared: list[Contender], first: Trained, share: float) -> bool:

@@ -131,7 +131,7 @@ def test_the_test_part_is_not_opened_twice(derived):
 def test_the_test_part_stays_closed_until_it_is_asked_for(finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)
-    few = [*SMALL, "baselines=[item_knn,lightgcn]", "random_genotypes=0", "seeds=[0]", "tuning.trials=2"]
+    few = [*SMALL, "baselines=[item_knn,lightgcn,ngcf]", "random_genotypes=0", "seeds=[0]", "tuning.trials=2"]
     result = command("derive.py", f"run={folder}", *few, "open_test=false")
     assert result.returncode == 0, result.stderr
     for name in ("metrics.json", "results.md", "per_user.parquet", "recommendations.parquet"):
@@ -142,12 +142,9 @@ def test_the_test_part_stays_closed_until_it_is_asked_for(finished, tmp_path):
     taken = read_recipes(closed, run, genotype)
     assert command("derive.py", f"run={folder}", *few).returncode == 0
     opened = read_recipes(folder / "metrics.json", run, genotype)
-    for name in ("derived", "lightgcn"):
+    for name in ("derived", "lightgcn", "ngcf"):
         assert taken.of(name) == opened.of(name)
     assert taken.settings("item_knn") == opened.settings("item_knn")
-    lines = [line.split("INFO")[-1] for line in (folder / "derive.log").read_text().splitlines()]
-    first, second = [line for line in lines if "derived seed 0" in line]
-    assert first == second, "trained once, its seconds among the words"
 
 
 @pytest.mark.slow
