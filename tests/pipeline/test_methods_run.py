@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed
-from supernet.pipeline import chosen, search
+from supernet.pipeline import chosen, judging, search
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError, read_rows
 from supernet.search.costs import Costs
@@ -24,6 +24,10 @@ METHODS = [
     ["search.select=sampled", "search.select_temperatures=[0.5,1.0]"],
     ["search.relaxation=sigmoid", "search.zero_one=1.0", "search.select=argmax"],
     ["search.order=neumann", "search.select=argmax"],
+    ["search.order=joint", "search.relaxation=sparsemax", "search.select=argmax"],
+    ["search.order=finite_difference", "search.relaxation=top2", "search.select=argmax"],
+    ["search.cost=sampled", "search.select=argmax"],
+    ["search.cost=partial", "search.alpha_noise=gumbel", "search.select=argmax"],
     ["search.objective=contrastive", "search.select=argmax"],
     ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
     ["search.cost_weight=1.0", "search.select=argmax"],
@@ -34,6 +38,8 @@ METHODS = [
     ["search.strategy=reinforce", "search.budget=8"],
     ["search.strategy=random", "search.evaluate=trained", "search.budget=5"],
     ["search.strategy=tpe", "search.evaluate=trained", "search.budget=5"],
+    ["search.strategy=evolution", "search.evaluate=trained", "search.budget=5"],
+    ["search.strategy=reinforce", "search.evaluate=trained", "search.budget=5"],
 ]
 
 
@@ -100,6 +106,21 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_pat
     trained = "search.evaluate=trained" in overrides
     assert (page["explanation"] is None) == trained
     assert len(page["epochs"]) == (0 if trained else 3)
+
+
+@pytest.mark.parametrize(
+    "place", [(search, "save_checkpoint", 3), (judging, "train_model", 2)], ids=["supernet", "halving"]
+)
+def test_a_strategy_goes_on_wherever_it_was_killed(clicks, small, tmp_path, monkeypatch, place):
+    overrides = ["search.strategy=random", "search.budget=8"]
+    expected = result(run(clicks, small, tmp_path / "whole", overrides))
+    with monkeypatch.context() as patch:
+        killed(patch, *place)
+        with pytest.raises(Killed):
+            run(clicks, small, tmp_path / "killed", overrides)
+    assert not (tmp_path / "killed" / "genotype.json").exists()
+    folder = search.run_search(load_train_config(tmp_path / "killed"), "", tmp_path / "killed")
+    assert result(folder) == expected
 
 
 SLOW_FRONTS = (
