@@ -17,7 +17,6 @@ from supernet.space.judged import ShortTraining
 
 TRAINED, INHERITED = "after the short training", "with inherited weights"
 
-UNMEASURED = "costs are measured where search.cost_weight or search.parameter_weight is above 0"
 UNSCORED = "no design was scored; search.explain=true or search.select=rescored scores some"
 
 
@@ -59,9 +58,11 @@ def draw_pareto(
     board: Board,
     log: logging.Logger,
 ) -> None:
-    """pareto.png of the run folder, or a line in the log that says why there is none."""
-    if costs is None or not designs:
-        log.info("no pareto.png: %s", UNMEASURED if costs is None else UNSCORED)
+    """pareto.png of the run folder where costs are weighed, or a line that says why there is none."""
+    if costs is None:
+        return
+    if not designs:
+        log.info("no pareto.png: %s", UNSCORED)
         return
     figure = pareto_figure(points_of(designs, space, costs), metric, how)
     save_figure(figure, folder / "pareto.png")
