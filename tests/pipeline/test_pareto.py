@@ -43,13 +43,12 @@ def test_without_trainings_the_chosen_design_and_its_neighbours_are_shown():
     ]
 
 
-@pytest.mark.parametrize(
-    ("costs", "words"), [(None, "search.parameter_weight is above 0"), (COSTS, "no design was scored")]
-)
-def test_the_log_says_why_there_is_no_picture(tmp_path, caplog, costs, words):
+@pytest.mark.parametrize(("costs", "words"), [(None, []), (COSTS, ["no design was scored"])])
+def test_the_log_says_why_there_is_no_picture_where_costs_are_weighed(tmp_path, caplog, costs, words):
     designs, how = scored_designs([], None, CHOSEN)
     with caplog.at_level(logging.INFO):
         draw_pareto(SPACE, costs, designs, "ndcg@20", how, tmp_path, None, logging.getLogger("test"))
-    (record,) = caplog.records
-    assert words in record.getMessage()
+    assert [word in record.getMessage() for record, word in zip(caplog.records, words, strict=True)] == [
+        True for _ in words
+    ]
     assert not list(tmp_path.iterdir())
