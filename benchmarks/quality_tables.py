@@ -51,7 +51,9 @@ def table(data: str, protocol: str, models: dict[str, dict]) -> list[str]:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     lines += [line(name, row) for name, row in sorted(models.items(), key=lambda pair: -pair[1]["value"])]
-    return [*lines, "", verdict["value"]]
+    trained = [name for name, row in models.items() if any(row["epochs"]) and not name.startswith("derived")]
+    alone = " No other trained model was run beside it; the verdict is on untrained ones alone."
+    return [*lines, "", verdict["value"] + ("" if trained else alone)]
 
 
 def line(name: str, row: dict) -> str:
@@ -77,8 +79,8 @@ def closed_form_tables(path: Path) -> list[str]:
         f"{PROTOCOLS['paper']}. Default settings, nothing chosen; `python benchmarks/closed_forms.py --data "
         f"FOLDER` on {rows[0]['processor']}, {rows[0]['threads']} thread, other processes beside it.",
         "",
-        "| data | baseline | Recall@20 | NDCG@20 | fit, s | ranking, s | peak, GiB | |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| data | baseline | Recall@20 | NDCG@20 | fit, s | ranking, s | peak, GiB | | commit |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |",
     ]
     return head + [closed_form_line(row) for row in rows]
 
@@ -88,6 +90,7 @@ def closed_form_line(row: dict) -> str:
     _, data, name = row["name"].split("/")
     cells = [data, name, f"{row['recall']:.4f}", f"{row['value']:.4f}", f"{row['fit_seconds']:.0f}"]
     cells += [f"{row['rank_seconds']:.0f}", f"{row['peak_gib']:.2f}", row["note"]]
+    cells.append(row.get("commit", "not recorded"))
     return "| " + " | ".join(cells) + " |"
 
 
@@ -160,7 +163,7 @@ def reproduction_tables(path: Path) -> list[str]:
     groups: dict[tuple[str, int, str], dict[int, dict]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        groups.setdefault((row["name"], row["epochs"], row["commit"]), {})[row["seed"]] = row
+        groups.setdefault((row["name"], row["epochs"], json.dumps(row["recipe"])), {})[row["seed"]] = row
     head = [
         "",
         "## Reproduction, paper protocol",
@@ -169,8 +172,8 @@ def reproduction_tables(path: Path) -> list[str]:
         "`python benchmarks/reproduction.py --data FOLDER --recipe softmax|bpr`; the curve is read, not "
         "chosen from. ± is the sample standard deviation over seeds.",
         "",
-        "| data | recipe | layers | seeds | epochs | Recall@20 | NDCG@20 | seconds a seed |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| data | recipe | layers | seeds | epochs | Recall@20 | NDCG@20 | seconds a seed | commits |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     curves = []
     for (name, epochs, _), seeds in groups.items():
@@ -178,7 +181,8 @@ def reproduction_tables(path: Path) -> list[str]:
         rows = list(seeds.values())
         means = [mean_and_sd([row[key] for row in rows]) for key in ("recall", "value")]
         seconds = f"{statistics.fmean(row['seconds'] for row in rows):,.0f}"
-        cells = [data, recipe, rows[0]["layers"], len(rows), epochs, *means, seconds]
+        commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
+        cells = [data, recipe, rows[0]["layers"], len(rows), epochs, *means, seconds, commits]
         head.append("| " + " | ".join(map(str, cells)) + " |")
         points = (
             f"{p['epoch']} {p['recall']:.4f}/{p['ndcg']:.4f} ({p['seconds']:,.0f} s)"

@@ -16,22 +16,19 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
-from supernet.model.layer import Weights
-from supernet.model.recommender import Vectors
 from supernet.search.costs import Costs
-from supernet.search.eigenvalue import dominant_eigenvalue
+from supernet.search.epoch_record import Validate, epoch_record
 from supernet.search.hypergradients import HYPERGRADIENTS
+from supernet.search.kept_epochs import KeptEpochs
 from supernet.search.objectives import OBJECTIVES
-from supernet.search.record import EpochSums, Ranked, SearchEpoch
+from supernet.search.record import EpochSums, SearchEpoch
 from supernet.search.regularisers import penalty
-from supernet.search.relaxations import entropy, mix, noisy, partial, paths, temperature_at
+from supernet.search.relaxations import mix, noisy, partial, paths, temperature_at
 from supernet.search.settings import BILEVEL, SearchSettings
 from supernet.search.shrink import drop_weakest, dropped_candidates
-from supernet.search.smoothing import dirichlet_energy, mean_cosine
 from supernet.training.fit import adam, draw_batch, finite, training_loss
 from supernet.training.recipe import Recipe
 
-Validate = Callable[[Vectors, Weights], Ranked]
 OnEpoch = Callable[[SearchEpoch], None]
 OnStep = Callable[[int, int], None]
 
@@ -42,10 +39,10 @@ class Search:
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
     stopped, bit for bit on the CPU.
 
-    best, before: what `_look_back` keeps of an epoch. prepared: seconds that were spent before the first
-    epoch (embeddings trained, costs measured). costs: milliseconds and parameters of every candidate, where
-    settings weigh any. Where another strategy than the loop is to choose, the weights alone are trained, on
-    paths drawn uniformly (SPOS, arXiv 1904.00420).
+    kept: epochs whose mixture may be taken in place of the last. prepared: seconds that were spent before
+    the first epoch (embeddings trained, costs measured). costs: milliseconds and parameters of every
+    candidate, where settings weigh any. Where another strategy than the loop is to choose, the weights alone
+    are trained, on paths drawn uniformly (SPOS, arXiv 1904.00420).
     """
 
     def __init__(
@@ -78,9 +75,7 @@ class Search:
         self.sums = EpochSums(list(model.alphas))
         self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Any] | None = None
-        self.before: dict[str, Any] | None = None
-        self.stopped = False
+        self.kept = KeptEpochs(settings.snapshot, settings.eigenvalue_stop)
         self.prepared = 0.0
 
     @property
@@ -125,14 +120,14 @@ class Search:
         validate: a score of the mixture, for watching only. on_epoch, on_step: observers. save: writes a
         checkpoint.
         """
-        while self.epoch < self.settings.epochs and not self.stopped:
+        while self.epoch < self.settings.epochs and not self.kept.stopped:
             self._epoch(on_step, save)
             start = time.perf_counter()
-            record = self._record(validate)
-            looking = time.perf_counter() - start
-            record = replace(record, seconds=record.seconds + looking)
+            record = epoch_record(self, validate)
+            record = replace(record, seconds=record.seconds + time.perf_counter() - start)
             self.history.append(asdict(record))
-            self._look_back(record)
+            if self.epoch >= self.warmup:
+                self.kept.look(record, self.mixture(), dict(self.model.alphas.items()))
             if self.epoch + 1 in self.settings.shrink_at:
                 drop_weakest(self.model)
             self.epoch, self.step, self.sums = self.epoch + 1, 0, EpochSums(list(self.model.alphas))
@@ -145,39 +140,13 @@ class Search:
     def _final(self) -> dict[str, Tensor]:
         """The last mixture, or that of the epoch which was kept; no auxiliary skip from here on."""
         self.model.auxiliary_skip = 0.0
-        kept = self.kept
+        kept = self.kept.taken
         return self.mixture() if kept is None else {slot: p.clone() for slot, p in kept["mixture"].items()}
-
-    @property
-    def kept(self) -> dict[str, Any] | None:
-        """The epoch whose mixture is taken: before the eigenvalue rose, else the best; None is the last."""
-        if self.stopped:
-            return self.before
-        return self.best if self.settings.snapshot else None
 
     def outcome(self) -> dict[str, Any]:
         """The record of the epoch whose mixture is taken."""
-        return self.history[-1 if self.kept is None else self.kept["epoch"]]
-
-    def _look_back(self, record: SearchEpoch) -> None:
-        """Keep this epoch's mixture where it is the best yet, and where it is the last one looked at before
-        the eigenvalue rises; stop where it has risen."""
-        if self.epoch < self.warmup:
-            return
-        now = {
-            "epoch": self.epoch,
-            "mixture": self.mixture(),
-            "alphas": {slot: alpha.detach().clone() for slot, alpha in self.model.alphas.items()},
-            "score": record.derived_score,
-            "eigenvalue": record.eigenvalue,
-        }
-        if self.best is None or record.derived_score > self.best["score"]:
-            self.best = now
-        share = self.settings.eigenvalue_stop
-        if share and record.eigenvalue is not None:
-            before = None if self.before is None else abs(self.before["eigenvalue"])
-            self.stopped = before is not None and before < share * abs(record.eigenvalue)
-            self.before = self.before if self.stopped else now
+        kept = self.kept.taken
+        return self.history[-1 if kept is None else kept["epoch"] - 1]
 
     def _epoch(self, on_step: OnStep | None, save: Callable[[], None] | None) -> None:
         share = 1.0 - self.epoch / max(1, self.settings.epochs - 1)
@@ -262,55 +231,9 @@ class Search:
             self.batch = draw_batch(self.train, self.seen, nodes, self.recipe, self.generator)
         return self.batch
 
-    def _record(self, validate: Validate) -> SearchEpoch:
-        mixture, design = self.mixture(), self.argmax()
-        with torch.no_grad():
-            ranked = validate(self.model(self.graph, mixture), mixture)
-            derived = validate(self.model(self.graph, design), design).score
-            history = self.model.history(self.graph, mixture)
-        entropies = [entropy(p) for p in mixture.values()]
-        watcher = torch.Generator().manual_seed(self.epoch)
-        return SearchEpoch(
-            epoch=self.epoch + 1,
-            train_loss=self.sums.train / len(self.train),
-            alpha_loss=self.sums.alpha / max(1, self.sums.alpha_steps),
-            score=ranked.score,
-            derived_score=derived,
-            gap=ranked.score - derived,
-            temperature=self.temperature,
-            alpha_scale=self.objective.temperature,
-            entropy=sum(entropies) / max(1, len(entropies)),
-            mixture={slot: p.tolist() for slot, p in mixture.items()},
-            size={slot: m.sizes() for slot, (m, *_) in self.model.mixtures().items() if m.measured},
-            gradient=self.sums.gradients(),
-            gradient_cosine=self.sums.cosines(),
-            eigenvalue=self._eigenvalue(),
-            energy=dirichlet_energy(history, self.graph),
-            cosine=mean_cosine(history, watcher),
-            coverage=ranked.coverage,
-            seconds=self.sums.seconds + self.sums.beside,
-            seconds_per_step=self.sums.seconds / len(self.train),
-        )
-
     def argmax(self) -> dict[str, Mix]:
         """The largest candidate of every open slot, as the model reads it."""
         return self.model.one_hot({slot: int(p.argmax()) for slot, p in self.mixture().items()})
-
-    def _eigenvalue(self) -> float | None:
-        every = self.settings.eigenvalue_every
-        if not every or self.epoch < self.warmup or (self.epoch + 1) % every or not self.alphas:
-            return None
-        state = self.objective.state_dict(), self.alpha_generator.get_state()
-        self.objective.draw()
-        watcher = torch.Generator().manual_seed(self.epoch)
-
-        def loss() -> Tensor:
-            return self.objective(dict(self.mixture(detach=False)))
-
-        value = dominant_eigenvalue(loss, self.alphas, watcher)
-        self.objective.load_state_dict(state[0])
-        self.alpha_generator.set_state(state[1])
-        return value
 
     def state_dict(self) -> dict[str, Any]:
         """Everything the rest of the search depends on; plain containers and tensors (for `weights_only`
@@ -325,11 +248,8 @@ class Search:
             "step": self.step,
             "sums": self.sums.state_dict(),
             "history": self.history,
-            "best": self.best,
-            "before": self.before,
-            "stopped": self.stopped,
             "prepared": self.prepared,
-        }
+        } | self.kept.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
@@ -340,7 +260,7 @@ class Search:
         self.objective.load_state_dict(state["objective"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])
         self.sums.load_state_dict(state["sums"])
-        self.best, self.before, self.stopped = state["best"], state["before"], state["stopped"]
+        self.kept.load_state_dict(state)
         self.prepared = state["prepared"]
         dropped_candidates(self.model)
 

@@ -89,19 +89,25 @@ def result(folder):
     return genotype.choices, genotype.runners_up, genotype.mixture
 
 
-@pytest.mark.parametrize("overrides", METHODS, ids=lambda words: " ".join(words).replace("search.", ""))
-def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_path, monkeypatch, overrides):
-    monkeypatch.setattr(search, "measure_costs", lambda model, graph: same_costs(model))
-    expected = result(run(clicks, small, tmp_path / "whole", overrides))
-    exploring = any("strategy" in word for word in overrides)
-    place = (chosen, "show_evaluation", 3) if exploring else (search, "save_checkpoint", 3)
+def ends_alike(monkeypatch, place, clicks, small, tmp_path, overrides):
+    """A search that is killed at a place and resumed chooses as one that was not; its folder."""
+    expected, folder = result(run(clicks, small, tmp_path / "whole", overrides)), tmp_path / "killed"
     with monkeypatch.context() as patch:
         killed(patch, *place)
         with pytest.raises(Killed):
-            run(clicks, small, tmp_path / "killed", overrides)
-    assert not (tmp_path / "killed" / "genotype.json").exists()
-    folder = search.run_search(load_train_config(tmp_path / "killed"), "", tmp_path / "killed")
+            run(clicks, small, folder, overrides)
+    assert not (folder / "genotype.json").exists()
+    search.run_search(load_train_config(folder), "", folder)
     assert result(folder) == expected
+    return folder
+
+
+@pytest.mark.parametrize("overrides", METHODS, ids=lambda words: " ".join(words).replace("search.", ""))
+def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_path, monkeypatch, overrides):
+    monkeypatch.setattr(search, "measure_costs", lambda model, graph: same_costs(model))
+    exploring = any("strategy" in word for word in overrides)
+    place = (chosen, "show_evaluation", 3) if exploring else (search, "save_checkpoint", 3)
+    folder = ends_alike(monkeypatch, place, clicks, small, tmp_path, overrides)
     page = json.loads((folder / "search.json").read_text())
     trained = "search.evaluate=trained" in overrides
     assert (page["explanation"] is None) == trained
@@ -113,14 +119,7 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_pat
 )
 def test_a_strategy_goes_on_wherever_it_was_killed(clicks, small, tmp_path, monkeypatch, place):
     overrides = ["search.strategy=random", "search.budget=8"]
-    expected = result(run(clicks, small, tmp_path / "whole", overrides))
-    with monkeypatch.context() as patch:
-        killed(patch, *place)
-        with pytest.raises(Killed):
-            run(clicks, small, tmp_path / "killed", overrides)
-    assert not (tmp_path / "killed" / "genotype.json").exists()
-    folder = search.run_search(load_train_config(tmp_path / "killed"), "", tmp_path / "killed")
-    assert result(folder) == expected
+    ends_alike(monkeypatch, place, clicks, small, tmp_path, overrides)
 
 
 SLOW_FRONTS = (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from supernet.search import loop
+from supernet.search import epoch_record
 from supernet.search.record import Ranked
 from tests.search.test_loop import finished, keep, same, score, snapshot
 
@@ -30,12 +30,12 @@ def test_a_snapshot_is_the_mixture_whose_derived_design_ranked_best(tiny):
 
 def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeypatch):
     values = iter([1.0, 1.2, 2.0, 9.0])
-    monkeypatch.setattr(loop, "dominant_eigenvalue", lambda *_: next(values))
+    monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_: next(values))
     settings = replace(tiny.settings, epochs=6, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
     search = tiny.search(settings)
     final = search.run(score)
     assert [record["eigenvalue"] for record in search.history] == [1.0, 1.2, 2.0]  # 1.2 / 2.0 < .75
-    assert search.stopped
+    assert search.kept.stopped
     assert all(p.tolist() == search.history[1]["mixture"][slot] for slot, p in final.items())
 
 
@@ -45,7 +45,7 @@ def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatc
     told = [0, 9, 0, 5, 0, 7, 0, 1]
     for values, best, kept in (([1, 1.2, 2], True, 1), ([1, 1, 1, 1], True, 0), ([1, 1, 1, 1], False, 3)):
         numbers = iter(values)
-        monkeypatch.setattr(loop, "dominant_eigenvalue", lambda *_, n=numbers: float(next(n)))
+        monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_, n=numbers: float(next(n)))
         search = tiny.search(replace(settings, snapshot=best))
         final = search.run(ranking(told))
         assert search.outcome() == search.history[kept]
@@ -53,7 +53,7 @@ def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatc
 
 
 def test_an_auxiliary_skip_is_gone_after_an_early_stop_and_after_a_resume(tiny, monkeypatch):
-    monkeypatch.setattr(loop, "dominant_eigenvalue", lambda *_: next(values))
+    monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_: next(values))
     settings = replace(
         tiny.settings, epochs=6, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75, auxiliary_skip=0.6
     )
@@ -62,7 +62,7 @@ def test_an_auxiliary_skip_is_gone_after_an_early_stop_and_after_a_resume(tiny, 
     first.run(score)
     second.load_state_dict(first.state_dict())
     second.run(score)
-    assert first.stopped
+    assert first.kept.stopped
     assert first.model.auxiliary_skip == second.model.auxiliary_skip == 0.0
     assert second.outcome() == first.outcome()
 

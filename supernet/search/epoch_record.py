@@ -1,0 +1,72 @@
+"""Look at a search at the end of an epoch, without changing what it does next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from supernet.model.layer import Weights
+from supernet.model.recommender import Vectors
+from supernet.search.eigenvalue import dominant_eigenvalue
+from supernet.search.record import Ranked, SearchEpoch
+from supernet.search.relaxations import entropy
+from supernet.search.smoothing import dirichlet_energy, mean_cosine
+
+if TYPE_CHECKING:
+    from supernet.search.loop import Search
+
+Validate = Callable[[Vectors, Weights], Ranked]
+
+
+def epoch_record(search: Search, validate: Validate) -> SearchEpoch:
+    """The record of the epoch whose steps are done. validate: a score of vectors under a mixture."""
+    mixture, design, model, graph = search.mixture(), search.argmax(), search.model, search.graph
+    with torch.no_grad():
+        ranked = validate(model(graph, mixture), mixture)
+        derived = validate(model(graph, design), design).score
+        history = model.history(graph, mixture)
+    entropies = [entropy(p) for p in mixture.values()]
+    watcher, sums = torch.Generator().manual_seed(search.epoch), search.sums
+    return SearchEpoch(
+        epoch=search.epoch + 1,
+        train_loss=sums.train / len(search.train),
+        alpha_loss=sums.alpha / max(1, sums.alpha_steps),
+        score=ranked.score,
+        derived_score=derived,
+        gap=ranked.score - derived,
+        temperature=search.temperature,
+        alpha_scale=search.objective.temperature,
+        entropy=sum(entropies) / max(1, len(entropies)),
+        mixture={slot: p.tolist() for slot, p in mixture.items()},
+        size={slot: m.sizes() for slot, (m, *_) in model.mixtures().items() if m.measured},
+        gradient=sums.gradients(),
+        gradient_cosine=sums.cosines(),
+        eigenvalue=alpha_eigenvalue(search),
+        energy=dirichlet_energy(history, graph),
+        cosine=mean_cosine(history, watcher),
+        coverage=ranked.coverage,
+        seconds=sums.seconds + sums.beside,
+        seconds_per_step=sums.seconds / len(search.train),
+    )
+
+
+def alpha_eigenvalue(search: Search) -> float | None:
+    """The dominant eigenvalue of the alpha loss in the alphas, on a batch that is then given back; None in an
+    epoch that settings.eigenvalue_every leaves out."""
+    every = search.settings.eigenvalue_every
+    if not every or search.epoch < search.warmup or (search.epoch + 1) % every or not search.alphas:
+        return None
+    state = search.objective.state_dict(), search.alpha_generator.get_state()
+    search.objective.draw()
+    watcher = torch.Generator().manual_seed(search.epoch)
+
+    def loss() -> Tensor:
+        return search.objective(dict(search.mixture(detach=False)))
+
+    value = dominant_eigenvalue(loss, search.alphas, watcher)
+    search.objective.load_state_dict(state[0])
+    search.alpha_generator.set_state(state[1])
+    return value
