@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.stages import LEARNT, score_validator
 from supernet.report.progress import bar
-from supernet.training.study import TuningSettings, open_study, suggest
+from supernet.training.study import TuningSettings, open_study, seconds_of, spend, suggest
 
 
 @dataclass(frozen=True)
@@ -91,18 +91,14 @@ def _optimise(
     study, done = open_study(study_name, journal, sampler)
     if not done:
         study.enqueue_trial(defaults)
-    if done < budget.trials:
-        study.optimize(
-            objective, n_trials=budget.trials - done, timeout=budget.seconds, catch=(FloatingPointError,)
-        )
+    spend(study, objective, budget.trials, budget.seconds)
     return _best(study, defaults)
 
 
 def _best(study: optuna.Study, defaults: dict[str, Any]) -> Settings:
     trials = study.get_trials(deepcopy=False)
-    seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
     complete = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
     if not complete:
-        return Settings(defaults, 0.0, 0, seconds)
+        return Settings(defaults, 0.0, 0, seconds_of(study))
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
-    return Settings(dict(best.params), float(best.value or 0.0), len(complete), seconds)
+    return Settings(dict(best.params), float(best.value or 0.0), len(complete), seconds_of(study))

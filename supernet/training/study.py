@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,12 @@ from supernet.training.losses import SHARED
 
 DESIGN = "design"
 """Key of a tuning space that is the number of a design."""
+
+ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+"""States of the trials that count."""
+
+SECONDS, SPENT = "seconds", "spent"
+"""Of a trial, what it took; of a study, the budget that it has used up."""
 
 OF_SOFTMAX = ("temperature", "correction")
 """Fields that other losses than SHARED do not read."""
@@ -72,6 +79,46 @@ def open_study(
     return study, done
 
 
+def spend(
+    study: optuna.Study, objective: Callable[[optuna.Trial], float], trials: int, seconds: float | None
+) -> None:
+    """Run trials until so many have ended, and start none after so many seconds (None: no bound), those of
+    before a kill included. A budget that is spent is not spent again. A trial that diverges is counted in
+    seconds alone."""
+    budget = [trials, seconds]
+    if study.user_attrs.get(SPENT) == budget:
+        return
+    left = trials - _count(study, ENDED)
+    timeout = None if seconds is None else max(0.0, seconds - seconds_of(study))
+
+    def timed(trial: optuna.Trial) -> float:
+        start = time.perf_counter()
+        try:
+            return objective(trial)
+        finally:
+            trial.set_user_attr(SECONDS, time.perf_counter() - start)
+
+    if left > 0 and timeout != 0.0:
+        study.optimize(timed, n_trials=left, timeout=timeout, catch=(FloatingPointError,))
+    study.set_user_attr(SPENT, budget)
+
+
+def seconds_of(study: optuna.Study) -> float:
+    """What its trials took; of one that was killed nobody knows when it ended, and it counts 0."""
+    return sum(_seconds_of(trial) for trial in study.get_trials(deepcopy=False))
+
+
+def _seconds_of(trial: optuna.trial.FrozenTrial) -> float:
+    """As it was told, or, of an earlier release's that ended, by its dates."""
+    if SECONDS in trial.user_attrs or trial.state not in ENDED or trial.duration is None:
+        return float(trial.user_attrs.get(SECONDS, 0.0))
+    return trial.duration.total_seconds()
+
+
+def _count(study: optuna.Study, states: Sequence[optuna.trial.TrialState]) -> int:
+    return len(study.get_trials(deepcopy=False, states=tuple(states)))
+
+
 def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """The trial's value of `key`: one of spec's choices, or a real number from low to high."""
     if "choices" in spec:
@@ -126,8 +173,7 @@ def missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, Any
     trials = study.get_trials(deepcopy=False)
     if not trials or settings.sampler != "grid":
         return []
-    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    tried = [t.params for t in trials if t.state in ended]
+    tried = [t.params for t in trials if t.state in ENDED]
     keys = list(settings.space)
     points = itertools.product(*(settings.space[key]["choices"] for key in keys))
     grid = [dict(zip(keys, point, strict=True)) for point in points]
@@ -139,5 +185,4 @@ def _close_interrupted(study: optuna.Study) -> int:
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     for trial in running:
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-    return len(study.get_trials(deepcopy=False, states=ended))
+    return _count(study, ENDED)

@@ -18,7 +18,9 @@ from supernet.training.study import (
     open_study,
     pruner_of,
     sampler_of,
+    seconds_of,
     size_of,
+    spend,
     suggest,
     untried,
 )
@@ -70,20 +72,18 @@ def tune(
     def sampler(drawn: int) -> optuna.samplers.BaseSampler:
         return sampler_of(settings, seed + drawn)
 
-    study, done = open_study(name, journal, sampler, pruner_of(settings))
+    study, _ = open_study(name, journal, sampler, pruner_of(settings))
     base = first[0].recipe
 
     def run(trial: optuna.Trial) -> float:
         return _trial(trial, objective, base, settings.space)
 
-    left = size_of(settings) - done
     wanted = missing(study, settings)
     if settings.sampler != "grid":
         wanted = untried(study, [_values(point, settings.space) for point in first])
     for values in wanted:
         study.enqueue_trial(values)
-    if left > 0:
-        study.optimize(run, n_trials=left, timeout=settings.seconds, catch=(FloatingPointError,))
+    spend(study, run, size_of(settings), settings.seconds)
     return _best(study, base)
 
 
@@ -133,7 +133,6 @@ def _best(study: optuna.Study, recipe: Recipe) -> Tuned:
             f"tuning {study.study_name}: no trial of {len(trials)} finished; narrow tuning.space"
         )
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
-    seconds = sum(t.duration.total_seconds() for t in trials if t.duration is not None)
     pruned = sum(t.state == optuna.trial.TrialState.PRUNED for t in trials)
     counts, epochs = (len(complete), pruned), int(best.user_attrs["best_epoch"])
-    return Tuned(_point(recipe, best.params), float(best.value or 0.0), *counts, seconds, epochs)
+    return Tuned(_point(recipe, best.params), float(best.value or 0.0), *counts, seconds_of(study), epochs)

@@ -1,11 +1,14 @@
 """Tuning proper: which values are tried first, what is passed on, what a space may hold."""
 
+import datetime
 import re
 from dataclasses import replace
 
+import optuna
 import pytest
 
 from supernet.runtime import InputError
+from supernet.training import study
 from supernet.training.fit import Epoch, Fit
 from supernet.training.recipe import Recipe
 from supernet.training.study import TuningSettings
@@ -85,6 +88,85 @@ def test_points_named_first_are_tried_in_order_and_once(objective, tried, tmp_pa
     assert len(tried) == 9, "those of the first call count, and the first points are not tried again"
     assert {p.design for p in tried} == {0, 1, 2}
     assert all(p[::2] not in [q[::2] for q in tried[:2]] for p in tried[2:])
+
+
+class Clock:
+    """Of which every trial takes ten seconds."""
+
+    def __init__(self, objective):
+        self.now, self.objective = 1000.0, objective
+
+    def perf_counter(self):
+        return self.now
+
+    def train(self, point, watch):
+        self.now += 10.0
+        return self.objective(point, watch)
+
+
+@pytest.fixture
+def clock(objective, monkeypatch):
+    """The clock of the tunings and of Optuna's own bound."""
+    found = Clock(objective)
+    monkeypatch.setattr(study.time, "perf_counter", found.perf_counter)
+    real = optuna.study.Study.optimize
+
+    def bounded(self, function, n_trials, timeout, catch):
+        ends = None if timeout is None else found.now + timeout
+
+        def stopping(trial):
+            value = function(trial)
+            if ends is not None and found.now >= ends:
+                self.stop()
+            return value
+
+        real(self, stopping, n_trials=n_trials, catch=catch)
+
+    monkeypatch.setattr(optuna.study.Study, "optimize", bounded)
+    return found
+
+
+def test_seconds_that_were_spent_before_a_kill_count(clock, tried, tmp_path):
+    budget, same = settings(trials=9, seconds=35.0), (tmp_path / "journal", 0)
+    start = [Point(Recipe())]
+
+    def dies(point, watch):
+        if len(tried) == 2:
+            raise KeyboardInterrupt
+        return clock.train(point, watch)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(dies, start, budget, "derived", *same)
+    clock.now += 5000.0
+    best = tune(clock.train, start, budget, "derived", *same)
+    assert len(tried) == 4, "two before and two after"
+    assert (best.finished, best.seconds) == (4, 40.0), "the killed one and the pause are not known"
+    again = tune(clock.train, start, budget, "derived", *same)
+    assert (len(tried), again) == (4, best), "a budget that is spent is not spent again"
+    tune(clock.train, start, settings(trials=9, seconds=45.0), "derived", *same)
+    assert len(tried) == 5, "a larger one is"
+
+
+def test_a_diverged_trial_costs_its_seconds(clock, tried, tmp_path):
+    def train(point, watch):
+        fitted = clock.train(point, watch)
+        if len(tried) == 2:
+            raise FloatingPointError
+        return fitted
+
+    best = tune(
+        train, [Point(Recipe())], settings(trials=9, seconds=30.0), "derived", tmp_path / "journal", 0
+    )
+    assert (len(tried), best.finished, best.seconds) == (3, 2, 30.0)
+
+
+def test_trials_of_an_earlier_release_count_by_their_dates():
+    begun = datetime.datetime(2026, 1, 1)
+    trial = optuna.trial.create_trial(value=0.5)
+    trial.datetime_start, trial.datetime_complete = begun, begun + datetime.timedelta(seconds=12)
+    older = optuna.create_study()
+    older.add_trial(trial)
+    assert study.seconds_of(older) == 12.0
 
 
 def test_a_killed_first_trial_is_tried_again(objective, tried, tmp_path):
