@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from supernet.search.explore import Budget, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, Trials, halving
 from supernet.search.settings import BILEVEL
+from supernet.search.settling import Settled, settle
 from supernet.search.strategies import make_strategy
 from supernet.space import identity_of
 
@@ -48,12 +50,14 @@ class Chosen:
 
     mixture_score: of the mixture that the design was chosen from; inherited_score: of the design; both
     on valid, with the weights that the supernet ended with, which are all that a search keeps.
+    settled_score: of the design after epochs of its own; None where the method has none.
     """
 
     design: Choices
     seconds: float
     mixture_score: float | None
     inherited_score: float | None
+    settled_score: float | None = None
 
 
 class Lab:
@@ -69,6 +73,7 @@ class Lab:
             settings = self.config.search
             settings.epochs, settings.warmup, settings.pretrain_epochs = 2, 1, 1
             settings.select_steps, settings.select_pool, settings.budget = 2, 4, 4
+            settings.settle = 1
         self.supernet = has_supernet(method)
         self.space, self.device = space_of(self.config.space), torch.device("cpu")
         # the data of all seeds is cut as the table's, by seed 0
@@ -107,8 +112,19 @@ class Lab:
         seconds = searched.seconds + time.perf_counter() - start
         if not self.supernet:
             return Chosen(design, seconds, None, None)
+        if self.config.search.settle and self.config.search.strategy == BILEVEL:
+            own = self._settled(searched, design, trials)
+            return Chosen(design, seconds + own.seconds, own.mixture, own.scores[0], own.scores[own.kept])
         scores = trials.mixed(searched.mixture), trials.inherited(self.space, design)
         return Chosen(design, seconds, *scores)
+
+    def _settled(self, searched: Searched, design: Choices, trials: Trials) -> Settled:
+        """The supernet is afterwards as it was: other rules choose from it."""
+        search, epochs = searched.search, self.config.search.settle
+        state = copy.deepcopy(search.state_dict())
+        own = settle(search, design, searched.mixture, trials, epochs)
+        search.load_state_dict(state)
+        return own
 
     def trials(self, searched: Searched) -> Trials:
         """What a rule may look at; nothing is trained yet."""

@@ -161,6 +161,7 @@ def judged(method: str, seed: int, table: Table, lab: Lab, searched: Searched, c
         "seconds": chosen.seconds,
         "mixture_score": chosen.mixture_score,
         "inherited_score": chosen.inherited_score,
+        "settled_score": chosen.settled_score,
         "retrained_score": table.valid(key),
         "entropy": statistics.fmean(entropies) if entropies else None,
         "eigenvalue": history[-1]["eigenvalue"] if history else None,

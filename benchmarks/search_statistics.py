@@ -36,17 +36,18 @@ def tau(a: Sequence[float], b: Sequence[float]) -> float:
     return 0.0 if value != value else value
 
 
-def gap(row: dict) -> float | None:
+def gap(row: dict, stage: str = "inherited") -> float | None:
     r"""The discretisation gap, :math:`s_\mathrm{inherited} / s_\mathrm{mixture} - 1`: below 0 where the
     chosen design, with the supernet's weights, ranks worse on valid than the mixture it was chosen from.
-    None without a supernet, or where the mixture scores 0."""
-    mixture = row["mixture_score"]
-    return row["inherited_score"] / mixture - 1.0 if mixture else None
+    stage: "inherited", or "settled" after epochs of the design alone. None without a supernet, where the
+    mixture scores 0, or the search has no such stage."""
+    mixture, score = row["mixture_score"], row[f"{stage}_score"]
+    return score / mixture - 1.0 if mixture and score is not None else None
 
 
-def gaps(rows: Sequence[dict]) -> list[float]:
+def gaps(rows: Sequence[dict], stage: str = "inherited") -> list[float]:
     """Of the rows that have one."""
-    return [value for row in rows if (value := gap(row)) is not None]
+    return [value for row in rows if (value := gap(row, stage)) is not None]
 
 
 def kappas(designs: Sequence[Mapping[str, str]], sizes: Mapping[str, int]) -> dict[str, float]:

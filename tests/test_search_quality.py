@@ -15,6 +15,7 @@ from benchmarks.search_lab import Lab, Searched
 from benchmarks.search_methods import METHODS, SHRINK_AT, has_supernet, overrides_of, rows_of
 from benchmarks.table_search import table_space
 from supernet.runtime import InputError
+from supernet.search.settling import Settled
 from supernet.search.tabular import Table, Training, load_tables, save_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -141,7 +142,11 @@ class Clock:
 
 def test_the_seconds_are_of_all_that_a_search_needs(monkeypatch):
     clock, lab = Clock(), Lab("ml-100k", "cost aware", 0, quick=True)
-    stub = SimpleNamespace(run=clock.takes(1.0, {}), recipe=SimpleNamespace(item_norm=1.0), model=None)
+    stub = SimpleNamespace(
+        run=clock.takes(1.0, {}), recipe=SimpleNamespace(item_norm=1.0), model=None,
+        state_dict=dict, load_state_dict=lambda state: None,
+    )  # fmt: skip
+    lab.config.search.settle = 0
     monkeypatch.setattr(search_lab, "time", clock)
     monkeypatch.setattr(search_lab, "start_from_embeddings", clock.takes(100.0))
     monkeypatch.setattr(search_lab, "measure_costs", clock.takes(10.0))
@@ -153,7 +158,12 @@ def test_the_seconds_are_of_all_that_a_search_needs(monkeypatch):
     monkeypatch.setattr(search_lab, "SELECTIONS", {"argmax": clock.takes(5.0, [{}])})
     chosen = lab.choose(searched, "argmax")
     assert chosen.seconds == 116.0, "scores that only tell of the gap cost nothing"
-    assert (chosen.mixture_score, chosen.inherited_score) == (0.2, 0.1)
+    assert (chosen.mixture_score, chosen.inherited_score, chosen.settled_score) == (0.2, 0.1, None)
+    lab.config.search.settle = 3
+    monkeypatch.setattr(search_lab, "settle", lambda *_: Settled(0.2, [0.1, 0.19, 0.18], 7.0))
+    chosen = lab.choose(searched, "argmax")
+    assert chosen.seconds == 123.0, "train.py takes them"
+    assert (chosen.mixture_score, chosen.inherited_score, chosen.settled_score) == (0.2, 0.1, 0.19)
 
 
 @pytest.mark.slow
@@ -233,6 +243,7 @@ def test_a_search_is_judged_with_its_own_gap_and_ranking(tmp_path, trainings):
             assert row["mixture_score"] == pytest.approx(last["score"])
             assert row["inherited_score"] == pytest.approx(scores[row["hash"]])
             assert row["retrained_score"] == table.valid(row["hash"])
+            assert row["settled_score"] >= row["inherited_score"]
     argmax = rows["method", "rule argmax"]
     assert argmax["mixture_score"] - argmax["inherited_score"] == pytest.approx(last["gap"])
     alone = rows["method", "trained tpe"]

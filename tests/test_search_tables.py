@@ -27,12 +27,13 @@ FIRST = {slot: names[0] for slot, names in table_space().candidates().items()}
 SLOT = next(slot for slot, names in OPEN.items() if len(names) == 3)
 
 
-def method_row(method, seed, regret, scores=(None, None, 0.2), choices=FIRST, epochs=(), seconds=10.0):
-    """As search_quality.py writes it; scores: mixture, inherited, retrained."""
-    mixture, inherited, retrained = scores
+def method_row(method, seed, regret, scores=(None,) * 3 + (0.2,), choices=FIRST, epochs=(), seconds=10.0):
+    """As search_quality.py writes it; scores: mixture, inherited, settled, retrained."""
+    mixture, inherited, settled, retrained = scores
     return {"kind": "method", "data": "toy", "method": method, "seed": seed, "choices": dict(choices),
             "regret": regret, "rank": regret / 2, "seconds": seconds, "mixture_score": mixture,
-            "inherited_score": inherited, "retrained_score": retrained, "random_1": 0.3, "random_3": 0.2,
+            "inherited_score": inherited, "settled_score": settled, "retrained_score": retrained,
+            "random_1": 0.3, "random_3": 0.2,
             "entropy": None if mixture is None else 0.5,
             "epochs": [{"alpha_loss": loss, "score": score} for loss, score in epochs]}  # fmt: skip
 
@@ -77,10 +78,10 @@ def test_kappa_is_of_each_slot_by_itself_and_needs_two_seeds():
 
 
 def test_the_gap_is_of_the_chosen_design_over_its_mixture():
-    assert gap(method_row("m", 0, 0.1, (0.2, 0.19, 0.3))) == pytest.approx(-0.05)
-    assert gap(method_row("m", 0, 0.1, (0.2, 0.21, 0.1))) == pytest.approx(0.05)
+    assert gap(method_row("m", 0, 0.1, (0.2, 0.19, None, 0.3))) == pytest.approx(-0.05)
+    assert gap(method_row("m", 0, 0.1, (0.2, 0.21, 0.2, 0.1))) == pytest.approx(0.05)
     assert gap(method_row("m", 0, 0.1)) is None
-    assert gaps([method_row("m", 0, 0.1), method_row("m", 1, 0.1, (0.0, 0.1, 0.1))]) == []
+    assert gaps([method_row("m", 0, 0.1), method_row("m", 1, 0.1, (0.0, 0.1, 0.1, 0.1))]) == []
 
 
 def test_the_correlation_of_loss_and_score_leaves_the_warm_up_out():
@@ -115,20 +116,21 @@ def test_the_regret_table_has_the_best_method_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("inherited", "gaps_shown", "verdict"),
+    ("settled", "gaps_shown", "verdict"),
     [
-        ((0.198, 0.198), "-1.0% | 1.0%", "found 1.0%: reached"),
-        ((0.196, 0.208), "+1.0% | 3.0%", "found 3.0%: missed"),  # they do not make up for each other
+        ((0.198, 0.198), "-1.0% | 1.0%", "found 1.0% settled: reached; 20.0% before"),
+        # they do not make up for each other
+        ((0.196, 0.208), "+1.0% | 3.0%", "found 3.0% settled: missed; 20.0% before"),
     ],
 )
-def test_the_gap_table_has_all_three_scores_and_the_verdict(tmp_path, inherited, gaps_shown, verdict):
-    rows = [method_row("default", k, 0.1, (0.2, score, 0.25)) for k, score in enumerate(inherited)]
-    rows += [method_row("rule argmax", 0, 0.1, (0.2, 0.1, 0.24)), method_row("trained tpe", 0, 0.1)]
+def test_the_gap_table_has_all_four_scores_and_the_verdict(tmp_path, settled, gaps_shown, verdict):
+    rows = [method_row("default", k, 0.1, (0.2, 0.16, score, 0.25)) for k, score in enumerate(settled)]
+    rows += [method_row("random", 0, 0.1, (0.2, 0.1, None, 0.24)), method_row("trained tpe", 0, 0.1)]
     lines = tables_of(rows, tmp_path)
-    mean = sum(inherited) / 2
+    mean = sum(settled) / 2
     assert body(lines, "NDCG@20 on valid") == [
-        f"| default | 0.2000 | {mean:.4f} | 0.2500 | {gaps_shown} |",
-        "| rule argmax | 0.2000 | 0.1000 | 0.2400 | -50.0% | 50.0% |",
+        f"| default | 0.2000 | 0.1600 | {mean:.4f} | 0.2500 | -20.0% | {gaps_shown} |",
+        "| random | 0.2000 | 0.1000 | – | 0.2400 | -50.0% | – | – |",
     ]
     assert any(f"Aim: 2% with the default rule, absolute; {verdict}." in line for line in lines)
 
@@ -145,7 +147,7 @@ def test_agreement_is_shown_by_slot_with_its_mean(tmp_path):
 
 def test_the_correlation_of_loss_and_score_stands_in_a_table(tmp_path):
     epochs = [(3.0, 0.1), (2.0, 0.2), (1.0, 0.3)]
-    rows = [method_row("default", 0, 0.1, (0.2, 0.2, 0.2), epochs=epochs)]
+    rows = [method_row("default", 0, 0.1, (0.2, 0.2, 0.2, 0.2), epochs=epochs)]
     rows += [method_row("trained tpe", 0, 0.1)]
     found = body(tables_of(rows, tmp_path), "method | entropy")
     assert found == ["| default | 0.50 | 0.25 | -1.00 |", "| trained tpe | – | 0.25 | – |"]

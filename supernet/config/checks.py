@@ -57,6 +57,7 @@ NOT_NEGATIVE = {
     "training": ("l2",),
     "search": (
         "warmup",
+        "settle",
         "checkpoint_every",
         "alpha_noise_scale",
         "cost_weight",

@@ -22,6 +22,7 @@ from supernet.search.explore import Budget, History, explore, ordered
 from supernet.search.loop import Search
 from supernet.search.selection import SELECTIONS, Choices, distinct, halving
 from supernet.search.settings import BILEVEL, AdvisorSettings, SearchSettings
+from supernet.search.settling import Settled
 from supernet.search.strategies import Advisor, make_strategy
 from supernet.search.strategies.advisor import ADVICE, advice_counts
 from supernet.space import Genotype, identity_of
@@ -125,8 +126,10 @@ def genotype_of(
     mixture: dict[str, Tensor],
     evaluations: Sequence[Evaluation],
     selecting: float,
+    own: Settled | None = None,
 ) -> Genotype:
-    """The first of the designs, with what the search measured. selecting: seconds of `choose_designs`."""
+    """The first of the designs, with what the search measured. selecting: seconds of `choose_designs`. own:
+    how it settled."""
     space = search.model.space
     names = space.candidates()
     metric = f"valid/{config.eval.metric}"
@@ -136,6 +139,9 @@ def genotype_of(
         metrics = {metric: last["score"], "alpha_loss": last["alpha_loss"], "entropy": last["entropy"]}
     if evaluations:
         metrics |= {metric: evaluations[-1].best, "evaluations": len(evaluations)}
+    if own is not None:
+        metrics |= {f"settled/{config.eval.metric}": own.scores[own.kept]}
+        selecting += own.seconds
     searching = search.prepared + sum(record["seconds"] for record in search.history)
     genotype = Genotype(
         choices=designs[0],

@@ -13,7 +13,7 @@ from supernet.config import TrainConfig, load_space, load_train_config
 from supernet.data.dataset import Dataset
 from supernet.data.graph import SIDES, Graph
 from supernet.model import Recommender
-from supernet.pipeline.folder import CHECKPOINT
+from supernet.pipeline.folder import weights_file
 from supernet.pipeline.stages import recipe_of, space_of, train_model
 from supernet.runtime import InputError
 
@@ -54,7 +54,7 @@ def start_from_embeddings(
 
 
 def read_embeddings(folder: Path, config: TrainConfig, model: Recommender) -> dict[str, Tensor]:
-    """Those of the supernet in the run folder, by side: a search trains its weights on train alone.
+    """Those that a search left in its run folder, by side: it trains its weights on train alone.
 
     A derived model is no source, as it has learnt from the alpha and the valid part, nor is a run on parts
     that were cut otherwise.
@@ -69,7 +69,7 @@ def read_embeddings(folder: Path, config: TrainConfig, model: Recommender) -> di
                 f"{getattr(config, key)} here: its embeddings may know pairs of this run's alpha, valid and "
                 "test parts; give a run on the same data, split and seed"
             )
-    path = folder / CHECKPOINT
+    path = weights_file(folder)
     try:
         state = torch.load(path, weights_only=True, map_location="cpu")["model"]
     except Exception as error:

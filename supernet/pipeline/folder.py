@@ -12,6 +12,7 @@ from supernet.runtime import InputError, atomic_path
 from supernet.search.loop import Search
 
 GENOTYPE, CHECKPOINT, CONFIG = "genotype.json", "checkpoint.pt", "config.yaml"
+SETTLED = "settled.pt"
 
 
 def new_folder(wanted: str | None) -> Path:
@@ -54,6 +55,13 @@ def load_checkpoint(search: Search, path: Path, log: logging.Logger) -> None:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: cannot go on from this checkpoint: {reason}; start a new run") from error
     log.info("going on at epoch %d, step %d", search.epoch + 1, search.step)
+
+
+def weights_file(folder: Path) -> Path:
+    """Where a search left its last weights: those of its design where it settled into it, else those of the
+    supernet."""
+    path = folder / SETTLED
+    return path if path.is_file() else folder / CHECKPOINT
 
 
 def require_run(folder: Path) -> None:

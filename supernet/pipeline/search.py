@@ -22,6 +22,7 @@ from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.pareto import draw_pareto, scored_designs
 from supernet.pipeline.search_board import close_board, show_epoch
+from supernet.pipeline.settled import settled
 from supernet.pipeline.short_trainings import ShortTrainings
 from supernet.pipeline.stages import (
     describe,
@@ -45,6 +46,7 @@ from supernet.search.loop import Search
 from supernet.search.record import SearchEpoch
 from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
+from supernet.search.settling import Settled
 from supernet.search.strategies.advisor import ADVICE, advice_counts
 from supernet.space.judged import SELECTION
 
@@ -98,15 +100,17 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         designs, rows = choose_designs(
             search, config, data.without("test"), mixture, folder, board, log, known
         )
-        genotype = genotype_of(search, config, designs, mixture, rows, time.perf_counter() - start)
-        if transfer is not None:
-            genotype = replace(genotype, parent=transfer.source.genotype.hash)
+        selecting = time.perf_counter() - start
         trained = bool(search.history)  # there is a supernet to ask
         told = explained(search, config, data.without("test"), designs[0], log) if trained else None
         scored, how = scored_designs(ShortTrainings(folder / SELECTION).rows, told, designs[0])
         draw_pareto(space, costs, scored, config.eval.metric, how, folder, board, log)
         advice = {"advisor": advice_counts(folder / ADVICE)}
-        write_json(folder / SEARCH, search_report(search, config, data, told) | advice)
+        own = settled(search, config, data.without("test"), designs[0], mixture, folder, board, log)
+        write_json(folder / SEARCH, search_report(search, config, data, told, own) | advice)
+        genotype = genotype_of(search, config, designs, mixture, rows, selecting, own)
+        if transfer is not None:
+            genotype = replace(genotype, parent=transfer.source.genotype.hash)
         genotype.save(folder / GENOTYPE)
         close_board(board, search, config, genotype, folder, rows)
     log.info(
@@ -145,16 +149,15 @@ def explained(
     """What other candidates would have cost, where config.search.explain asks for it."""
     if not config.search.explain:
         return None
-    trials, slots = trials_of(search, config, data, log), search.model.space.choices()
-    gone = [slot for slot, names in slots.items() if names.index(design[slot]) in trials.dropped[slot]]
-    if gone:
+    trials = trials_of(search, config, data, log)
+    if gone := trials.lacks(search.model.space, design):
         log.info("explain: left out, as the supernet dropped what the design takes in %s", ", ".join(gone))
         return None
     return explain(search.model.space, search.outcome()["score"], design, trials)
 
 
 def search_report(
-    search: Search, config: TrainConfig, data: Dataset, told: Explanation | None
+    search: Search, config: TrainConfig, data: Dataset, told: Explanation | None, own: Settled | None
 ) -> dict[str, Any]:
     """search.json: all that the report tells beside genotype and metrics."""
     return {
@@ -165,6 +168,7 @@ def search_report(
         "candidates": {slot: list(names) for slot, names in search.model.space.choices().items()},
         "epochs": search.history,
         "explanation": None if told is None else asdict(told),
+        "settled": None if own is None else asdict(own),
     }
 
 

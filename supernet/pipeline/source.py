@@ -13,7 +13,15 @@ import yaml
 from torch import Tensor
 
 from supernet.config import TrainConfig, load_train_config
-from supernet.pipeline.folder import CHECKPOINT, CONFIG, GENOTYPE, require_derived, require_run
+from supernet.pipeline.folder import (
+    CHECKPOINT,
+    CONFIG,
+    GENOTYPE,
+    SETTLED,
+    require_derived,
+    require_run,
+    weights_file,
+)
 from supernet.pipeline.stages import space_of
 from supernet.pipeline.user_ids import USERS, UserIds
 from supernet.runtime import InputError
@@ -21,7 +29,7 @@ from supernet.search.settings import BILEVEL
 from supernet.search.transfer import Known
 from supernet.space import Genotype, SearchSpace
 
-SEARCHED = (CONFIG, GENOTYPE, USERS, CHECKPOINT)
+SEARCHED = (CONFIG, GENOTYPE, USERS, CHECKPOINT, SETTLED)
 DERIVED = (CONFIG, USERS, "derived.json", "derived.pt")
 
 
@@ -71,7 +79,8 @@ def _read(folder: Path, derived: bool, users: bool) -> Source:
     path = folder / ("derived.pt" if derived else CHECKPOINT)
     raw = _weights(path) if derived or path.is_file() else {}  # designs may be searched without a supernet
     alphas = {} if derived else _alphas(raw, config, space, path)
-    state = raw if derived else raw.get("model", {})
+    last = weights_file(folder)
+    state = raw if derived else (raw if last == path else _weights(last)).get("model", {})
     digest = _digest(folder, DERIVED if derived else SEARCHED)
     return Source(folder, config, genotype, ids, alphas, state, digest, derived and _finetuned(folder))
 

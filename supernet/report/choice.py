@@ -151,3 +151,25 @@ def swaps(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:
         "rank less surely than training does: a cost below zero says that the supernet preferred another.</p>"
         f"{table(head, lines, ('slot', 'chosen', 'runner-up'))}{figure}"
     )
+
+
+def settling(search: Mapping[str, Any]) -> str:
+    """From the mixture to the chosen design with inherited weights, and to weights of its own; "" where the
+    search did not settle."""
+    found = search.get("settled")
+    if found is None or not found["mixture"]:
+        return ""
+    mixture, scores = found["mixture"], found["scores"]
+    best = max(range(len(scores)), key=lambda epochs: scores[epochs])
+    lines = [["the mixture", f"{mixture:.4f}", ""]]
+    for epochs, score in enumerate(scores):
+        word = "epoch" if epochs == 1 else "epochs"
+        name = f"after {epochs} {word} of its own" if epochs else "the design, inherited weights"
+        lines.append([name, f"{score:.4f}", f"{score / mixture - 1:+.1%}"])
+    head = ["", metric_label(search["metric"]), "gap"]
+    return (
+        "<h2>From the mixture to the design</h2>"
+        "<p>On valid. Every weight learnt beside those of all other candidates; under the design alone they "
+        f"were trained on until it ranks as well as the mixture, {found['seconds']:.1f} s, and the best are "
+        f"kept.</p>{table(head, lines, chosen=[1 + best])}"
+    )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from supernet.report.choice import how_it_came, how_sure, short_form, swaps
+from supernet.report.choice import how_it_came, how_sure, settling, short_form, swaps
 from supernet.report.curves import curves_figure
 from supernet.report.figures import anytime_figure, genotype_figure, mixture_figure
 from supernet.report.markup import svg, table, text
@@ -51,6 +51,7 @@ def write_report(folder: Path) -> Path:
         how_sure(trained, search, genotype),
         _history(search, evaluations),
         swaps(search, genotype),
+        settling(search),
         _numbers(search),
         _result(search, metrics),
     ]

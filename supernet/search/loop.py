@@ -170,10 +170,11 @@ class Search:
             if save is not None and every and self.step % every == 0 and self.step < len(self.train):
                 save()
 
-    def weight_step(self) -> None:
-        """One Adam step of the weights on a batch of train pairs, alphas fixed."""
+    def weight_step(self, slots: dict[str, Mix] | None = None) -> None:
+        """One Adam step of the weights on a batch of train pairs, alphas fixed. slots: in place of what the
+        settings draw."""
         self.weight_optimiser.zero_grad(set_to_none=True)
-        loss = self._train_loss(self.slots(self.generator, detach=True))
+        loss = self._train_loss(self.slots(self.generator, detach=True) if slots is None else slots)
         loss.backward()
         self.weight_optimiser.step()
         self.batch = None

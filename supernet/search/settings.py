@@ -68,9 +68,10 @@ class SearchSettings:
 
     The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
     of the first round of short trainings; select_temperatures: each is trained at these times the recipe's
-    temperature, and the best counts. checkpoint_every: weight steps between checkpoints, beside the one that
-    ends an epoch (0: none). explain: at the end, score the chosen design with each slot changed, for the
-    report.
+    temperature, and the best counts. settle: at the end train the weights on under the chosen design alone,
+    until it ranks valid as well as the mixture did, so many epochs at most (0: none). checkpoint_every:
+    weight steps between checkpoints, beside the one that ends an epoch (0: none). explain: at the end, score
+    the chosen design with each slot changed, for the report.
     """
 
     strategy: str = "bilevel"
@@ -113,5 +114,6 @@ class SearchSettings:
     select_pool: int = 9
     select_steps: int = 90
     select_temperatures: list[float] = field(default_factory=lambda: [1.0])
+    settle: int = 8
     checkpoint_every: int = 0
     explain: bool = True

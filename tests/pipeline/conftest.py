@@ -40,6 +40,7 @@ def small():
         "training.epochs=6",
         "search.select_pool=5",
         "search.select_steps=10",
+        "search.settle=2",
         "loss.negatives=16",
         "runtime.threads=1",
     ]

@@ -9,7 +9,8 @@ import torch
 from omegaconf import OmegaConf
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed
-from supernet.pipeline import chosen, judging, search
+from supernet.pipeline import chosen, judging, search, settled
+from supernet.pipeline.folder import weights_file
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError, read_rows
 from supernet.search.costs import Costs
@@ -122,6 +123,40 @@ def test_a_strategy_goes_on_wherever_it_was_killed(clicks, small, tmp_path, monk
     ends_alike(monkeypatch, place, clicks, small, tmp_path, overrides)
 
 
+@pytest.mark.parametrize(
+    "place", [(settled, "settle", 1), (search, "search_report", 1)], ids=["before it is kept", "after"]
+)
+def test_a_search_settles_once_wherever_it_was_killed(clicks, small, tmp_path, monkeypatch, place):
+    # the leave-one-out scores are of the weights of before, also where those of after are there already
+    folder, whole = ends_alike(monkeypatch, place, clicks, small, tmp_path, []), tmp_path / "whole"
+    ours, theirs = (json.loads((f / "search.json").read_text()) for f in (folder, whole))
+    assert ours["explanation"] == theirs["explanation"]
+    for name in ("mixture", "scores"):
+        assert ours["settled"][name] == theirs["settled"][name]
+    assert ours["settled"]["mixture"] == ours["epochs"][-1]["score"]
+    assert ours["settled"]["scores"][0] == ours["explanation"]["chosen"]
+    first, second = (torch.load(f / "settled.pt", weights_only=True)["model"] for f in (folder, whole))
+    assert all(torch.equal(first[name], value) for name, value in second.items())
+    own = Genotype.load(folder / "genotype.json").metrics
+    assert own["settled/ndcg@20"] == max(ours["settled"]["scores"])
+    assert "settling: valid ndcg@20" in (folder / "train.log").read_text()
+
+
+@pytest.mark.parametrize("words", ["search.settle=0", "search.strategy=random"])
+def test_a_search_that_is_not_to_settle_leaves_nothing_of_it(clicks, small, tmp_path, words):
+    folder = run(clicks, small, tmp_path / "run", [words, "search.budget=3"])
+    assert not (folder / "settled.pt").exists()
+    assert json.loads((folder / "search.json").read_text())["settled"] is None
+    assert "settled/ndcg@20" not in Genotype.load(folder / "genotype.json").metrics
+
+
+def test_what_a_search_settled_into_is_read_or_refused(clicks, small, tmp_path, monkeypatch):
+    folder = run(clicks, small, tmp_path / "run", [])
+    (folder / "settled.pt").write_bytes(b"nothing of use")
+    with pytest.raises(InputError, match=r"settled\.pt: cannot be read"):
+        search.run_search(load_train_config(folder), "", folder)
+
+
 SLOW_FRONTS = (
     ["search.parameter_weight=0.5", "search.select=argmax"],
     ["search.parameter_weight=0.5", "search.strategy=random", "search.budget=4"],
@@ -186,13 +221,14 @@ def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
 
 def test_frozen_embeddings_are_those_of_another_search_on_the_same_parts(clicks, small, tmp_path):
     first = run(clicks, small, tmp_path / "one", ["search.select=argmax"])
-    state = torch.load(first / "checkpoint.pt", weights_only=True)["model"]
+    state = torch.load(weights_file(first), weights_only=True)["model"]
     frozen = ["search.freeze=embeddings", f"search.embeddings={first}", "search.select=argmax"]
     second = run(clicks, small, tmp_path / "two", frozen)
-    after = torch.load(second / "checkpoint.pt", weights_only=True)["model"]
-    for side in ("user", "item"):
-        key = f"features.{side}.ids.weight"
-        assert torch.equal(after[key], state[key])
+    for name in ("checkpoint.pt", "settled.pt"):
+        after = torch.load(second / name, weights_only=True)["model"]
+        for side in ("user", "item"):
+            key = f"features.{side}.ids.weight"
+            assert torch.equal(after[key], state[key])
     with pytest.raises(InputError, match="seed is 0 there, and 1 here"):
         run(clicks, small, tmp_path / "three", [*frozen, "seed=1"])
     with pytest.raises(InputError, match=r"features\.user\.ids\.weight is \(60, 8\), and this run needs"):

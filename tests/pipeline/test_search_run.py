@@ -17,7 +17,7 @@ from .conftest import ROOT, command, data_of
 
 def test_a_run_folder_holds_everything(finished):
     names = {path.name for path in finished.iterdir()}
-    files = {"config.yaml", "versions.json", "train.log", "checkpoint.pt", "genotype.json"}
+    files = {"config.yaml", "versions.json", "train.log", "checkpoint.pt", "settled.pt", "genotype.json"}
     assert names >= files | {"tensorboard", "genotype.png", "genotype.svg", "mixture.png", "diagnostics.png"}
     assert not [name for name in names if name.startswith(".")], "a temporary file was left behind"
     assert json.loads((finished / "versions.json").read_text())["torch"] == torch.__version__

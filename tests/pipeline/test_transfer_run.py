@@ -98,8 +98,8 @@ def test_a_source_that_has_changed_is_refused(begun, finished, tmp_path):
     source, folder = tmp_path / "source", tmp_path / "run"
     shutil.copytree(finished, source)
     shutil.copytree(begun[0], folder)
-    for name in ("genotype.json", "checkpoint.pt"):
-        (folder / name).unlink()
+    for name in ("genotype.json", "checkpoint.pt", "settled.pt"):
+        (folder / name).unlink(missing_ok=True)
     config = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(config.replace(str(finished), str(source)))
     state = torch.load(source / "checkpoint.pt", weights_only=True)
@@ -184,7 +184,7 @@ def test_users_and_projectors_are_there_to_the_bit(clicks, domain, small, tmp_pa
     source, still = tmp_path / "source", [*small, "training.lr=1e-12", "init.norm=kept"]
     view = write_vectors(tmp_path / "four.parquet", 4)
     assert command("train.py", *data_of(clicks), *small, *view, f"run={source}").returncode == 0
-    there = torch.load(source / "checkpoint.pt", weights_only=True)["model"]
+    there = torch.load(source / "settled.pt", weights_only=True)["model"]
     found = {}
     for width in (4, 5):
         view = write_vectors(tmp_path / f"{width}.parquet", width)

@@ -49,6 +49,7 @@ def search(epochs=None, explanation=True):
         "candidates": SLOTS,
         "epochs": [epoch(1), epoch(2)] if epochs is None else epochs,
         "explanation": {"mixture": 0.2, "chosen": 0.21, "swapped": swapped} if explanation else None,
+        "settled": {"mixture": 0.2, "scores": [0.15, 0.205, 0.19], "seconds": 4.2},
     }
 
 
@@ -134,6 +135,22 @@ def test_a_run_of_another_strategy_has_no_epochs_and_no_costs(folder):
         assert words not in page
     assert "Not derived yet" in page
     assert page.count("data:image/svg+xml;base64,") == 1
+
+
+@pytest.mark.parametrize("lacking", [{"settled": None}, {}], ids=["off", "of an earlier release"])
+def test_how_the_design_settled_is_told_with_its_gaps(folder, lacking):
+    part = section(write_report(folder()).read_text(), "From the mixture to the design")
+    assert cells(part) == [
+        ["the mixture", "0.2000", ""],
+        ["the design, inherited weights", "0.1500", "-25.0%"],
+        ["after 1 epoch of its own", "0.2050", "+2.5%"],
+        ["after 2 epochs of its own", "0.1900", "-5.0%"],
+    ]
+    assert part.count("chosen") == 1
+    assert "chosen" in part[part.index("0.1500") : part.index("0.2050")]
+    assert "4.2 s" in part
+    without = {key: value for key, value in search().items() if key != "settled"} | lacking
+    assert "From the mixture" not in write_report(folder(without)).read_text()
 
 
 def test_the_short_trainings_are_told_longest_and_best_first_with_their_margins(folder):

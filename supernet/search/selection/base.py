@@ -41,6 +41,11 @@ class Trials:
         """Numbers of the slot's candidates that the supernet can judge."""
         return [k for k in range(size) if k not in self.dropped.get(slot, frozenset())]
 
+    def lacks(self, space: SearchSpace, choices: Choices) -> list[str]:
+        """Slots in which the design takes a candidate that the supernet dropped."""
+        numbers = {slot: names.index(choices[slot]) for slot, names in space.choices().items()}
+        return [slot for slot, k in numbers.items() if k in self.dropped.get(slot, frozenset())]
+
     def inherited(self, space: SearchSpace, choices: Choices) -> float:
         """Validation score of a design with the supernet's weights."""
         return self.mixed(decided(space, choices))
