@@ -45,8 +45,8 @@ from supernet.training.study import TuningSettings
 class Bench:
     """What all contenders share: data without its test part, configs, device, and the graphs once built.
 
-    rules: for the lists of the derived model. start: weights that the derived model, with and without its
-    sources, begins with, and no other.
+    rules: for the lists of the derived model; new_rules: for its rankings of new nodes. start: weights that
+    the derived model, with and without its sources, begins with, and no other.
     """
 
     data: Dataset
@@ -56,6 +56,7 @@ class Bench:
     beside: Beside | None = None
     rules: Bound | None = None
     start: Start | None = None
+    new_rules: Mapping[str, Rules] = field(default_factory=dict)
     _scores: dict[str, Score] = field(default_factory=dict, repr=False)
     _graphs: dict[tuple[tuple[str, ...], tuple[str, ...]], Graph] = field(default_factory=dict, repr=False)
 
@@ -109,6 +110,7 @@ class Bench:
         begun, start = time.perf_counter(), self.start_of(contender.name)
         epochs, valid = contender.epochs, 0.0
         parts: tuple[str, ...] = KNOWN
+        cold_ruled: dict[str, Tensor] | None = None
         try:
             if not contender.epochs:
                 model, result = self.train(contender.space, contender.recipe, seed, start=start)
@@ -120,6 +122,8 @@ class Bench:
                 vectors = model(self.graph(contender.space, parts))
             score, alone = score_of(model, vectors, contender.recipe.item_norm), None
             cold = self.cold_lists(model, contender, parts, vectors)
+            if contender.name == DERIVED and self.new_rules:
+                cold_ruled = self.cold_lists(model, contender, parts, vectors, self.new_rules)
             if contender.fusion is not None:
                 alone = self.lists(score)
                 score = self.fused(score, contender.fusion, parts)
@@ -128,20 +132,27 @@ class Bench:
             nothing = torch.full((self.data.n_users, self.depth), -1)
             return Trained(nothing, 0, 0.0, time.perf_counter() - begun, failure=str(error))
         trained = Trained(lists, epochs, valid, time.perf_counter() - begun, model, alone=alone, cold=cold)
+        trained = replace(trained, cold_ruled=cold_ruled)
         if self.rules is None or contender.name != DERIVED:
             return trained
         return self.ruled(trained, score, self.rules, counted=seed == self.derive.seeds[0])
 
     def cold_lists(
-        self, model: Recommender, contender: Contender, parts: tuple[str, ...], vectors: Vectors
+        self,
+        model: Recommender,
+        contender: Contender,
+        parts: tuple[str, ...],
+        vectors: Vectors,
+        rules: Mapping[str, Rules] | None = None,
     ) -> dict[str, Tensor] | None:
-        """The best items of new users, or of the known ones among new items; of the network alone."""
+        """The best items of new users, or of the known ones among new items, under rules if given; of the
+        network alone."""
 
         def score(whole: Vectors, weights: Weights | None) -> Score:
             return score_of(model, whole, contender.recipe.item_norm, weights)
 
         graph, memory = self.graph(contender.space, parts), self.run.eval.memory_mib << 20
-        return cold_lists(model, graph, self.data, vectors, score, self.depth, memory)
+        return cold_lists(model, graph, self.data, vectors, score, self.depth, memory, rules)
 
     def lists(self, score: Score, rules: Rules | None = None) -> Tensor:
         """The best items of every user, known ones left out, under rules if given, (N_users, depth) int64."""

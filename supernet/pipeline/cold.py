@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -17,6 +17,7 @@ from supernet.data.new_nodes import new_nodes
 from supernet.data.side import Beside
 from supernet.evaluation.metrics import evaluate, sample_users
 from supernet.evaluation.ranking import Score, top_items
+from supernet.evaluation.rules import Rules, top_by_rules
 from supernet.model import Recommender
 from supernet.model.fold_in import fold_in, tells_apart
 from supernet.model.layer import Weights
@@ -91,19 +92,30 @@ def ranks_valid(config: TrainConfig, space: SearchSpace) -> bool:
 
 @torch.no_grad()
 def cold_lists(
-    model: Recommender, graph: Graph, data: Dataset, vectors: Vectors, score: Scored, depth: int, memory: int
+    model: Recommender,
+    graph: Graph,
+    data: Dataset,
+    vectors: Vectors,
+    score: Scored,
+    depth: int,
+    memory: int,
+    rules: Mapping[str, Rules] | None = None,
 ) -> dict[str, Tensor] | None:
     """The best items of every user of each ranking of the test fold, {ranking: (N_users, depth)}; None for a
-    model that cannot tell its new nodes apart, and for data without."""
+    model that cannot tell its new nodes apart, and for data without. rules: of each ranking."""
     if data.cold is None or not tells_apart(model.space, data.cold.side):
         return None
     whole = with_new(model, graph, TEST, vectors)
-    return {
-        name: listed(score(whole._replace(item=whole.item[task.first :]), None), task, depth, memory)
-        for name, task in tasks_of(data, TEST).items()
-    }
+    found = {}
+    for name, task in tasks_of(data, TEST).items():
+        own = score(whole._replace(item=whole.item[task.first :]), None)
+        found[name] = listed(own, task, depth, memory, None if rules is None else rules[name])
+    return found
 
 
-def listed(score: Score, task: Task, depth: int, memory: int) -> Tensor:
-    """The best items of all users of a ranking, (N_users, depth)."""
-    return top_items(score, torch.arange(task.n_users), task.seen, depth, memory)
+def listed(score: Score, task: Task, depth: int, memory: int, rules: Rules | None = None) -> Tensor:
+    """The best items of all users of a ranking, under rules if given, (N_users, depth)."""
+    users = torch.arange(task.n_users)
+    if rules is None:
+        return top_items(score, users, task.seen, depth, memory)
+    return top_by_rules(score, users, task.seen, depth, rules, memory)

@@ -16,7 +16,7 @@ from supernet.evaluation.metrics import PerUser, evaluate
 from supernet.evaluation.significance import Comparison, average_seeds, compare, holm
 from supernet.pipeline.cold import TEST
 from supernet.pipeline.cold_baselines import NOTES
-from supernet.pipeline.contenders import ABLATION, DERIVED, Contender, Trained
+from supernet.pipeline.contenders import ABLATION, DERIVED, RULED, Contender, Trained
 from supernet.report.table import Row, markdown, terminal
 
 UNABLE = {
@@ -109,6 +109,9 @@ def open_cold(
         note = "" if lists else UNABLE[side]
         note = "its network alone" if lists and contender.fusion is not None else note
         results.append(_measured(contender.name, lists, note, tasks, settings.ks))
+        ruled = [trained.cold_ruled for trained in outcomes[contender.name] if trained.cold_ruled is not None]
+        if ruled:
+            results.append(_measured(RULED, ruled, "under rules", tasks, settings.ks))
     for name, by_ranking in baselines.items():
         results.append(_measured(name, [by_ranking], NOTES[side][name], tasks, settings.ks))
     return _compared(side, _told(data), results, next(iter(tasks)), settings.metric)

@@ -67,6 +67,7 @@ class Trained:
 
     A closed form also tells its settings, the seconds of their choice, and a note. alone: the lists of a
     fused model by its network alone. ruled: its lists under rules, and their effects where they were counted.
+    cold: its lists of the rankings of new nodes, by name; cold_ruled: under rules.
     """
 
     lists: Tensor
@@ -82,3 +83,4 @@ class Trained:
     ruled: Tensor | None = None
     effects: dict[str, Any] | None = None
     cold: dict[str, Tensor] | None = None
+    cold_ruled: dict[str, Tensor] | None = None

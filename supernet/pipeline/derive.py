@@ -23,7 +23,7 @@ from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.retraining import chosen_epochs, closed_forms, design, retrain
-from supernet.pipeline.ruled import bound_rules, check_rules
+from supernet.pipeline.ruled import bound_rules, new_rules
 from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
@@ -48,7 +48,6 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
     check_run(run, config.protocol)
-    check_rules(config, run)
     check_packages(run.text.views)
     genotype = Genotype.load(folder / GENOTYPE)
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
@@ -64,7 +63,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     rules = bound_rules(config, sealed, log)
     start = fitted(start, beside.views, log)
     beside, text_seconds = finetune_texts(beside, run, config, sealed, device, log)
-    bench = Bench(sealed, run, config, device, beside, rules, start)
+    of_new = new_rules(rules, sealed, config.top)
+    bench = Bench(sealed, run, config, device, beside, rules, start, of_new)
     journal, kept = folder / "tuning.journal", kept_of(bench, folder)
     bench, contenders = all_contenders(bench, genotype, taken, kept, text_seconds, journal, log)
     config = bench.derive

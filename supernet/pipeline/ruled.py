@@ -6,12 +6,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from supernet.config import DeriveConfig, TrainConfig
-from supernet.data.cold_splits import ITEMS
+from supernet.config import DeriveConfig
+from supernet.data.cold import ALL, COLD
 from supernet.data.dataset import Dataset
-from supernet.evaluation.rules import Bound, bind, read_rules, save_rules
+from supernet.data.graph import ITEM
+from supernet.evaluation.rules import Bound, Rules, bind, read_rules, rules_for_new, save_rules
+from supernet.pipeline.cold import TEST
 from supernet.pipeline.contenders import RULED, Trained
-from supernet.runtime import InputError, write_text
+from supernet.runtime import write_text
 
 TEXT, ARRAYS = "rules.yaml", "rules.pt"
 """In the run folder: the rules as they were given, and bound to the items, for a server."""
@@ -21,15 +23,6 @@ RULES_NOTE = (
     "them; lists and items changed: what the rule alone brings about, found by leaving it out (items: listed "
     "ones that would not be), so that of two rules that ask for the same both have 0."
 )
-
-
-def check_rules(config: DeriveConfig, run: TrainConfig) -> None:
-    """Errors: InputError for rules together with new items, whose lists the rules would not reach."""
-    if config.rules is not None and run.split.cold == ITEMS:
-        raise InputError(
-            f"rules={config.rules} with split.cold=items: the lists of new items do not follow rules yet; "
-            "leave rules out, or search with split.cold=none"
-        )
 
 
 def bound_rules(config: DeriveConfig, data: Dataset, log: logging.Logger) -> Bound | None:
@@ -42,6 +35,17 @@ def bound_rules(config: DeriveConfig, data: Dataset, log: logging.Logger) -> Bou
     for note in bound.notes:
         log.warning("%s", note)
     return bound
+
+
+def new_rules(bound: Bound | None, data: Dataset, top: int) -> dict[str, Rules]:
+    """The rules for the candidates of each ranking of new nodes, by its name (`tasks_of`): new users are told
+    of the known items."""
+    if bound is None or data.cold is None:
+        return {}
+    if data.cold.side != ITEM:
+        return {ALL: bound.rules}
+    ids = data.cold.folds[TEST].ids
+    return {name: rules_for_new(bound, data, ids, top, beside=name == ALL) for name in (COLD, ALL)}
 
 
 def pack_rules(folder: Path, bound: Bound) -> None:

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from supernet.config.data_schemas import RatioSplit
-from supernet.config.schemas import EvalConfig, GraphConfig, TextConfig, TrainConfig
+from supernet.config.schemas import DeriveConfig, EvalConfig, GraphConfig, TextConfig, TrainConfig
 from supernet.data.cold import tasks_of
 from supernet.data.graph import INTERACTIONS, ITEM, TEXT_KNN, USER
 from supernet.data.interactions import Interactions
+from supernet.data.readers.files import ItemTable, table_file
 from supernet.data.splits import split
 from supernet.model import Recommender
 from supernet.model.fold_in import fold_in
@@ -20,6 +21,7 @@ from supernet.pipeline.cold import cold_lists, cold_ranker, ranks_valid, with_ne
 from supernet.pipeline.cold_baselines import POP, RANDOM, TEXT_NEAREST, baseline_lists
 from supernet.pipeline.cold_results import open_cold
 from supernet.pipeline.contenders import Contender, Trained
+from supernet.pipeline.ruled import bound_rules, new_rules
 from supernet.pipeline.stages import KNOWN, LEARNT, graph_of, score_of
 from supernet.pipeline.texts import load_beside
 from supernet.space import SearchSpace
@@ -177,6 +179,61 @@ def test_lists_of_new_users_leave_out_what_they_touched():
         own = set(given.items[given.users == user].tolist())
         assert own
         assert set(items[items >= 0].tolist()) == set(range(data.n_items)) - own
+
+
+RULES = """rules:
+- {exclude: shelf, equals: s1}
+- {cap: shelf, at_most: 1, equals: [s0, s2], in_top: 4}
+- {boost: item, equals: [i3, i4], add: 40}
+"""
+
+
+def under_rules(data, folder):
+    """The data with shelves s0 … s4 by the number in an item's id, and the rules of the derived model."""
+    ids = np.concatenate(
+        [data.item_ids, *(f.ids for f in data.cold.folds.values() if data.cold.side == ITEM)]
+    )
+    rows = [f"{name},s{int(name[1:]) % 5}" for name in ids]
+    (folder / "items.csv").write_text("\n".join(["item,shelf", *rows]) + "\n", encoding="utf-8")
+    (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
+    columns = {"item": "item", "shelf": "shelf"}
+    data = replace(data, item_table=ItemTable(table_file(folder / "items.csv"), "item", columns))
+    return data, bound_rules(DeriveConfig(rules=str(folder / "rules.yaml"), top=6), data, LOG)
+
+
+@pytest.mark.parametrize("side", ["items", "users"])
+def test_lists_of_new_nodes_keep_the_rules(side, tmp_path):
+    relations = RELATIONS if side == "items" else (INTERACTIONS,)
+    data, _, graph = made(side, relations=relations)
+    model = model_of(graph, relations, *(["id"] if side == "users" else []))
+    data, bound = under_rules(data, tmp_path)
+    rules = new_rules(bound, data, 6)
+    tasks = tasks_of(data, "test")
+    assert rules.keys() == tasks.keys()
+    same = model, graph, data, model(graph), score_by(model), 6, 1 << 20
+    plain, ruled = cold_lists(*same), cold_lists(*same, rules)
+    new = data.cold.folds["test"].ids if side == "items" else []
+    broken = 0
+    for name, task in tasks.items():
+        candidates = np.concatenate([data.item_ids, new])[task.first :]
+        assert len(rules[name].excluded) == len(candidates) == task.n_items
+        shelf, number = (np.array([f(int(c[1:])) for c in candidates]) for f in (lambda i: i % 5, int))
+        broken += int((shelf[plain[name][plain[name] >= 0]] == 1).sum())
+        for user, items in enumerate(ruled[name].tolist()):
+            items = [item for item in items if item >= 0]
+            assert 1 not in shelf[items]
+            assert all(list(shelf[items[:4]]).count(kind) <= 1 for kind in (0, 2))
+            own = set(task.seen.items[task.seen.ptr[user] : task.seen.ptr[user + 1]].tolist())
+            boosted = [k for k in range(len(candidates)) if number[k] in (3, 4) and k not in own]
+            assert {*items[: len(boosted)]} == {*boosted}, "40 standard deviations outweigh all"
+    assert broken, "the data must put the rules to the test"
+
+
+def test_without_rules_or_new_nodes_there_are_none_for_them(tmp_path):
+    data, *_ = made("users")
+    _, bound = under_rules(data, tmp_path)
+    assert new_rules(None, data, 6) == {}
+    assert new_rules(bound, replace(data, cold=None), 6) == {}
 
 
 def unit(x):

@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from supernet.config import DeriveConfig, TrainConfig
+from supernet.config import TrainConfig
 from supernet.config.data_schemas import GivenSplit, LightgcnData
 from supernet.pipeline.protocol import check_run
-from supernet.pipeline.ruled import check_rules
 from supernet.runtime import InputError
 
 from .conftest import command
@@ -36,8 +35,11 @@ def shop(tmp_path_factory):
         own = np.arange(user % GROUPS, ITEMS, GROUPS)
         lines += [f"u{user:03d},i-{item}" for item in rng.choice(own, EACH, replace=False)]
     (folder / "clicks.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    titles = [f"i-{item},{WORDS[item % GROUPS]} no {item // GROUPS}" for item in range(ITEMS)]
-    (folder / "items.csv").write_text("\n".join(["item,title", *titles]) + "\n", encoding="utf-8")
+    titles = [
+        f"i-{item},{WORDS[item % GROUPS]} no {item // GROUPS},{'upper' if item % 2 else 'lower'}"
+        for item in range(ITEMS)
+    ]
+    (folder / "items.csv").write_text("\n".join(["item,title,shelf", *titles]) + "\n", encoding="utf-8")
     return folder
 
 
@@ -53,19 +55,20 @@ def data_of(shop):
     ]
 
 
-def derived(shop, small, folder, *overrides):
+def derived(shop, small, folder, *overrides, more=()):
     run = command("train.py", *data_of(shop), *small, *overrides, f"run={folder}")
     assert run.returncode == 0, run.stderr
-    done = command("derive.py", f"run={folder}", *FEW)
+    done = command("derive.py", f"run={folder}", *FEW, *more)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "metrics.json").read_text()), run.stderr, done.stdout
 
 
 def test_new_items_are_found_by_their_texts(shop, small, tmp_path):
     cold = ["split.cold=items", "split.cold_share=0.4", "eval.cold=true", "training.item_dropout=0.2"]
-    found, log, table = derived(
-        shop, small, tmp_path / "run", *cold, *SPACE, "training.epochs=15", "training.lr=0.02"
-    )
+    (tmp_path / "rules.yaml").write_text("rules:\n- {exclude: shelf, equals: upper}\n")
+    trained = [*SPACE, "training.epochs=15", "training.lr=0.02"]
+    more = [f"rules={tmp_path / 'rules.yaml'}"]
+    found, log, table = derived(shop, small, tmp_path / "run", *cold, *trained, more=more)
     assert "cold test: 20 new items" in log
     models = found["cold"]["models"]
     recall = {name: model["metrics"].get("cold/recall@5") for name, model in models.items()}
@@ -76,6 +79,9 @@ def test_new_items_are_found_by_their_texts(shop, small, tmp_path):
     assert recall["lightgcn"] is None
     assert "cannot tell new items apart" in models["lightgcn"]["note"]
     assert "all/recall@5" in models["derived"]["metrics"]
+    # half of the new items are excluded, and what was wanted of them is not found
+    assert max(models["derived with rules"]["metrics"]["cold/recall@5"]) < 0.8 * min(recall["derived"])
+    assert "derived with rules" not in found["cold"]["comparisons"]
     assert found["cold"]["comparisons"]["pop"]["difference"] > 0
     assert "new items: test" in table
     assert found["setting"].startswith(
@@ -122,17 +128,6 @@ def test_what_cannot_be_is_one_message(overrides, words, shop, tmp_path):
     assert run.returncode == 2
     assert words in run.stderr
     assert len(run.stderr.splitlines()) <= 8
-
-
-def test_rules_do_not_reach_new_items_and_are_refused():
-    run = TrainConfig(split=GivenSplit(method="given", cold="items"))
-    with pytest.raises(
-        InputError, match=r"rules=r\.yaml with split\.cold=items: the lists of new items do not"
-    ):
-        check_rules(DeriveConfig(rules="r.yaml"), run)
-    check_rules(DeriveConfig(), run)
-    run.split.cold = "users"
-    check_rules(DeriveConfig(rules="r.yaml"), run)
 
 
 def test_the_paper_protocol_has_no_new_items():

@@ -6,8 +6,9 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -67,6 +68,18 @@ def bind(book: Book, data: Dataset, top: int) -> Bound:
         tuple(_rules(book.without(rule).rules, found, data.n_items, top) for rule in book.rules),
         tuple(notes),
     )
+
+
+def rules_for_new(bound: Bound, data: Dataset, ids: np.ndarray, top: int, beside: bool) -> Rules:
+    """The same rules for new items with these ids, (N',), or with `beside` for the items of `data` and the
+    new ones after them. What a new item has, the table of items says; it has no title but there."""
+    blank = np.full(len(ids), "", dtype=object)
+    if beside:
+        ids, blank = np.concatenate([data.item_ids, ids]), np.concatenate([data.titles, blank])
+    items = replace(data, item_ids=ids, titles=blank, text=None)
+    named = dict.fromkeys(rule.attribute for rule in bound.book.rules)
+    found = {name: attribute(items, name, bound.book.separators.get(name)) for name in named}
+    return _rules(bound.book.rules, found, len(ids), top)
 
 
 def _check_attribute(data: Dataset, name: str, where: str) -> None:
