@@ -283,6 +283,18 @@ def test_presets_fix_every_slot_and_searches_do_not():
     assert open_spaces == {"small", "recommender", "relations", "full", "tabular"}
 
 
+@pytest.mark.parametrize(("name", "layers"), [("lightgcn", 2), ("lightgcn(1)", 1), ("ngcf(12)", 12)])
+def test_a_preset_may_be_asked_for_with_another_depth(name, layers):
+    assert load_space(name).layers == layers
+    assert load_space(name).convolve == load_space(name.partition("(")[0]).convolve
+
+
+@pytest.mark.parametrize("name", ["lightgcn(0)", "lightgcn(two)", "lightgcn(1", "lightgcn()"])
+def test_a_depth_that_is_none_is_refused(name):
+    with pytest.raises(InputError, match=re.escape(f"unknown name {name!r}; choose from: ")):
+        load_space(name)
+
+
 def test_an_unknown_preset_lists_the_others():
     with pytest.raises(InputError, match=r"unknown name 'lightgnn'; choose from: .*lightgcn"):
         load_space("lightgnn")

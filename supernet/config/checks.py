@@ -13,7 +13,7 @@ from supernet.config.loss_checks import check_loss, known
 from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
 from supernet.config.search_checks import check_search
 from supernet.config.text_checks import check_relations, check_text
-from supernet.config.tree import published_names, space_names
+from supernet.config.tree import depth_of, published_names, space_names
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
 from supernet.evaluation.baselines import BASELINES
@@ -146,7 +146,7 @@ def validate_derive(config: DeriveConfig) -> None:
     _finetune(config)
     known("protocol", config.protocol, ("strict", "paper"))
     for name in config.tune:
-        known("tune", name, ("all", "derived", "random", *space_names(), *published_names()))
+        known("tune", depth_of(name)[0], ("all", "derived", "random", *space_names(), *published_names()))
     _protocol(config)
 
 

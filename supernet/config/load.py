@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from supernet.config.loss_checks import known
 from supernet.config.schemas import SCHEMAS, SpaceConfig, TrainConfig
-from supernet.config.tree import conf_folder, published_names, space_names
+from supernet.config.tree import conf_folder, depth_of, published_names, space_names
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
 
@@ -77,13 +77,16 @@ def arguments(config: object, *without: str) -> dict[str, Any]:
 
 
 def load_space(name: str) -> SpaceConfig:
-    """A space of conf/space by name. Errors: InputError that lists them where there is none of that name."""
-    known("baselines", name, [*space_names(), *published_names()])
-    raw = OmegaConf.load(conf_folder() / "space" / f"{name}.yaml")
+    """A space of conf/space by name; `name(layers)` is it with so many layers. Errors: InputError that lists
+    them where there is none of that name."""
+    plain, layers = depth_of(name)
+    known("baselines", plain, [*space_names(), *published_names()])
+    raw = OmegaConf.load(conf_folder() / "space" / f"{plain}.yaml")
     assert isinstance(raw, DictConfig)
     raw.pop("defaults")
     loaded = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SpaceConfig), raw))
     assert isinstance(loaded, SpaceConfig)
+    loaded.layers = layers or loaded.layers
     return loaded
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -14,6 +15,13 @@ def conf_folder() -> Path:
 def space_names() -> list[str]:
     """The spaces of conf/space."""
     return _names("space")
+
+
+def depth_of(name: str) -> tuple[str, int]:
+    """The space that a baseline's name has, and the layers that it asks for, 0 for the space's own:
+    "lightgcn(1)" → ("lightgcn", 1). What is not written so is taken as it is."""
+    found = re.fullmatch(r"(\w+)\(([1-9]\d*)\)", name.strip())
+    return (found[1], int(found[2])) if found else (name, 0)
 
 
 def published_names() -> list[str]:

@@ -270,6 +270,18 @@ def with_published(*overrides, taken=None):
     return {c.name: c for c in choose(bench, GENOTYPE, taken, None, logging.getLogger())}
 
 
+def test_a_baseline_may_have_another_depth_beside_its_own(fake_tuning):
+    config = compose(
+        "derive", "run=x", "baselines=[lightgcn,'lightgcn(1)']", "tune=['lightgcn(1)']", "random_genotypes=0"
+    )
+    validate_derive(config)
+    bench = SimpleNamespace(run=run(), derive=config)
+    found = {c.name: c for c in choose(bench, GENOTYPE, None, None, logging.getLogger())}
+    assert (found["lightgcn"].space.layers, found["lightgcn(1)"].space.layers) == (2, 1)
+    assert list(fake_tuning) == ["lightgcn(1)"]
+    assert "layer2/convolve" not in found["lightgcn(1)"].choices
+
+
 @pytest.mark.parametrize(("tune", "asked"), [("[all]", False), ("[lightgcn_bpr]", True)])
 def test_a_published_model_keeps_its_recipe_unless_it_is_named(tune, asked, fake_tuning):
     found = with_published(f"tune={tune}")["lightgcn_bpr"]
