@@ -22,6 +22,9 @@ from supernet.runtime import InputError
 from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace
 
+OWN_STREAM = 1 << 32
+"""Added to the seed of a search: its strategies draw designs by the seed itself."""
+
 LEADERS = ("lightgcn", DERIVED)
 """Whose tuned recipe the models without their own take: the first that has one."""
 
@@ -53,9 +56,9 @@ def fixed_space(name: str) -> SearchSpace:
 
 
 def random_designs(bench: Bench, genotype: Genotype) -> dict[str, SearchSpace]:
-    """Designs drawn from the space that was searched, by name."""
+    """Designs drawn from the space that was searched, by name; others than a search by the same seed drew."""
     space = space_of(bench.run.space)
-    generator = torch.Generator().manual_seed(genotype.seed)
+    generator = torch.Generator().manual_seed(genotype.seed + OWN_STREAM)
     draws = [space.sample(generator) for _ in range(bench.derive.random_genotypes)]
     return {f"random {i + 1}": space.fixed(draw) for i, draw in enumerate(draws)}
 

@@ -42,7 +42,7 @@ class Fusion:
 class Contender:
     """A model to be trained, by name: a space with one design, and a recipe. `note` says where the recipe is
     from. once: with the first seed alone. epochs: train for exactly so many (0: chosen by the valid part).
-    fusion: with a closed form, chosen in so many seconds."""
+    fusion: with a closed form, chosen in so many seconds. text_seconds: of fine-tuning the texts it reads."""
 
     name: str
     space: SearchSpace
@@ -53,6 +53,7 @@ class Contender:
     epochs: int = 0
     fusion: Fusion | None = None
     fusion_seconds: float = 0.0
+    text_seconds: float = 0.0
 
     @property
     def choices(self) -> dict[str, str]:

@@ -98,6 +98,7 @@ def kept_of(bench: Bench, folder: Path) -> Kept:
     run, config = bench.run, bench.derive
     same: list[object] = [origin(run), run.model, run.eval, run.graph]
     same += [config.protocol, config.refit, config.top, config.finetune]
+    same += [] if config.finetune.text == "none" else [config.seeds[0]]
     same += [] if bench.start is None else [bench.start.digest, config.init]
     return Kept(folder, same)
 

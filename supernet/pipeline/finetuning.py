@@ -101,7 +101,7 @@ def with_tuned_texts(contender: Contender, config: DeriveConfig, seconds: float)
     if config.finetune.text == "none":
         return contender
     note = f"{contender.note}; texts fine-tuned by {config.finetune.text}"
-    return replace(contender, note=note, fusion_seconds=contender.fusion_seconds + seconds)
+    return replace(contender, note=note, text_seconds=seconds)
 
 
 def collaborative(pairs: Pairs, n_users: int, n_items: int, rank: int = RANK) -> tuple[Vectors, Vectors]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -43,7 +43,7 @@ class Kept:
                     torch.save(made.model.state_dict(), temporary)
         with atomic_path(path) as temporary:
             torch.save({f.name: getattr(made, f.name) for f in fields(made) if f.name != "model"}, temporary)
-        return made
+        return replace(made, model=None)  # it may be large, and there are many
 
     def drop(self) -> None:
         """Remove them all."""

@@ -21,7 +21,7 @@ PROTOCOLS = {
 def setting(run: TrainConfig, config: DeriveConfig) -> str:
     """The rest of what a number depends on, in a few sentences."""
     parts = "train + alpha + valid"
-    refit = f"refitted on {parts}" if config.refit else "trained on train alone"
+    refit = f"refitted on {parts}" if config.refit else "trained on train + alpha"
     trained = refit if config.protocol == "strict" else f"trained once on {parts}, the published train file"
     own = [name for name in config.baselines if name in published_names()]
     but = f" but {', '.join(own)}, with the published recipe" if own else ""

@@ -51,7 +51,7 @@ class Result:
             per_user=tuple(m.per_user for m in measured),
             seconds=sum(t.seconds for t in trained) / len(trained)
             + tuning
-            + (contender.fusion_seconds if contender else 0.0),
+            + (contender.fusion_seconds + contender.text_seconds if contender else 0.0),
             note=f"{note}; {failures[0]}" if failures else note,
             recipe=trained[0].settings if contender is None else asdict(contender.recipe),
             epochs=[t.epochs for t in trained],

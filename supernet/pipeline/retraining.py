@@ -46,7 +46,8 @@ def retrain(bench: Bench, contenders: list[Contender], kept: Kept, log: logging.
                 progress.status(f"{contender.name} seed {seed}")
                 if once and not trained.failure:
                     contender = replace(contender, epochs=trained.epochs)
-                if far_behind(contender, compared, trained, bench.derive.once_below):
+                first = seed == bench.derive.seeds[0]
+                if first and far_behind(contender, compared, trained, bench.derive.once_below):
                     log.info("%s: far behind on valid; the other seeds are left out", contender.name)
                     progress.advance(len(seeds) - len(outcomes[contender.name]))
                     break
@@ -96,7 +97,7 @@ def closed_forms(
             def make(name: str = name, given: dict[str, Any] | None = given) -> Trained:
                 return bench.closed_form(name, given, journal, log)
 
-            outcomes[name] = [kept.get(name, [bench.derive.tuning, given], make)]
+            outcomes[name] = [kept.get(name, [bench.derive.tuning, given, bench.derive.seeds[0]], make)]
             log.info("%s: %.1f s", name, outcomes[name][0].seconds)
     return outcomes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from supernet.pipeline.contenders import DERIVED, RULED
+from supernet.pipeline.contenders import DERIVED, NETWORK, RULED
 from supernet.pipeline.results import Result
 from supernet.pipeline.yardstick import Yardstick
 from supernet.report.table import Row, markdown
@@ -22,12 +22,13 @@ COHORT_NOTE = (
 
 
 def result_rows(results: Sequence[Result], searched: float) -> list[Row]:
-    """The rows of the result table; `searched`: seconds of the search, which the derived model cost too."""
+    """The rows of the result table; `searched`: seconds of the search, which the derived model and its
+    network alone cost too."""
     return [
         Row(
             r.name,
             r.metrics,
-            r.seconds + searched * (r.name in (DERIVED, RULED)),
+            r.seconds + searched * (r.name in (DERIVED, RULED, NETWORK)),
             r.note,
             r.name == DERIVED,
         )

@@ -39,10 +39,12 @@ def tuned(
     """A contender with its own tuned recipe; of several designs, the best with it.
 
     Numbers of REFINED models are tuned too. Tried first are the run's recipe, and `like`, of another model,
-    with every design.
+    with every design. A grid is walked with the first of the designs alone: with all of them it would be that
+    many times the trials of the other models.
     """
     settings = TuningSettings(**arguments(bench.derive.tuning))
     check_space(settings.space, settings.sampler)
+    designs = designs[:1] if settings.sampler == "grid" else designs
     if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
         raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
     recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)

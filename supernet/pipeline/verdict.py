@@ -99,7 +99,8 @@ class Verdict:
 def judge(results: Sequence[Result], metric: str) -> Verdict:
     """Compare the derived model with every other by paired tests over users (seeds averaged) on `metric`.
 
-    Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero.
+    Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero. A win
+    is significant where it is so over every other.
     """
     averaged = {r.name: average_seeds(r.per_user) for r in results}
     others = [r.name for r in results if is_rival(r.name)]
@@ -113,8 +114,9 @@ def judge(results: Sequence[Result], metric: str) -> Verdict:
     beaten = sorted((d for d in beaten if d.holm_p < LEVEL), key=lambda defeat: defeat.difference)
     ahead = [n for n in others if found[n].difference < 0]
     best = max(others, key=lambda name: found[name].mean_b)
-    significant = not ahead and corrected[best] < LEVEL and found[best].low > 0
-    sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten])
+    unsure = [n for n in others if not (corrected[n] < LEVEL and found[n].low > 0)]
+    significant = not ahead and not unsure
+    sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten], unsure)
     derived = next(r for r in results if r.name == DERIVED)
     seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name in others}
     alone, p = _network(results, averaged, metric)
@@ -159,17 +161,21 @@ def warn(verdict: Verdict, log: logging.Logger) -> None:
         log.warning("%s", defeat.sentence)
 
 
-def _sentence(best: str, one: Comparison, p: float, ahead: Sequence[str], beaten: Sequence[str]) -> str:
-    """The verdict in words, with the numbers against the best other model."""
+def _sentence(
+    best: str, one: Comparison, p: float, ahead: Sequence[str], beaten: Sequence[str], unsure: Sequence[str]
+) -> str:
+    """The verdict in words, with the numbers against the best other model. unsure: models that it is not
+    above beyond noise."""
     gap = f"{one.metric} {one.mean_a:.4f} against {one.mean_b:.4f} of {best}, the best other"
     interval = f"95 % {one.low:+.4f} … {one.high:+.4f}"
     test = f"difference {one.difference:+.4f} ({interval}), Holm p = {p:.2g}"
     if ahead:
         word = "significantly " if best in beaten else ""
         return f"The derived model does NOT win: it is {word}behind {', '.join(ahead)}. {gap}; {test}."
-    if p < LEVEL and one.low > 0:
+    if not unsure:
         return f"The derived model wins significantly: {gap}; {test}."
+    of = "" if best in unsure else f" of {', '.join(unsure)}"
     return (
-        f"The derived model is ahead, but NOT beyond noise: {gap}; {test} "
-        "(a win needs p < .05 over users and an interval without zero)."
+        f"The derived model is ahead, but NOT beyond noise{of}: {gap}; {test} "
+        "(a win needs p < .05 over users and an interval without zero, over every other)."
     )

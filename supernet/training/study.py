@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +20,10 @@ DESIGN = "design"
 """Key of a tuning space that is the number of a design."""
 
 ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-"""States of the trials that count."""
+"""States of trials that came to a score."""
 
-SECONDS, SPENT = "seconds", "spent"
-"""Of a trial, what it took; of a study, the budget that it has used up."""
+SECONDS, DIVERGED, SPENT = "seconds", "diverged", "spent"
+"""Of a trial, what it took, and whether its loss diverged; of a study, the budget that it has used up."""
 
 OF_SOFTMAX = ("temperature", "correction")
 """Fields that other losses than SHARED do not read."""
@@ -83,24 +84,33 @@ def spend(
     study: optuna.Study, objective: Callable[[optuna.Trial], float], trials: int, seconds: float | None
 ) -> None:
     """Run trials until so many have ended, and start none after so many seconds (None: no bound), those of
-    before a kill included. A budget that is spent is not spent again. A trial that diverges is counted in
-    seconds alone."""
+    before a kill included. A budget that is spent is not spent again. A trial that diverged is one of
+    them."""
     budget = [trials, seconds]
     if study.user_attrs.get(SPENT) == budget:
         return
-    left = trials - _count(study, ENDED)
+    left = trials - len(ended(study))
     timeout = None if seconds is None else max(0.0, seconds - seconds_of(study))
 
     def timed(trial: optuna.Trial) -> float:
         start = time.perf_counter()
         try:
             return objective(trial)
+        except FloatingPointError:
+            trial.set_user_attr(DIVERGED, True)
+            raise
         finally:
             trial.set_user_attr(SECONDS, time.perf_counter() - start)
 
     if left > 0 and timeout != 0.0:
         study.optimize(timed, n_trials=left, timeout=timeout, catch=(FloatingPointError,))
     study.set_user_attr(SPENT, budget)
+
+
+def ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that count: finished, pruned, or diverged; not those that were killed."""
+    trials = study.get_trials(deepcopy=False)
+    return [t for t in trials if t.state in ENDED or t.user_attrs.get(DIVERGED)]
 
 
 def seconds_of(study: optuna.Study) -> float:
@@ -115,10 +125,6 @@ def _seconds_of(trial: optuna.trial.FrozenTrial) -> float:
     return trial.duration.total_seconds()
 
 
-def _count(study: optuna.Study, states: Sequence[optuna.trial.TrialState]) -> int:
-    return len(study.get_trials(deepcopy=False, states=tuple(states)))
-
-
 def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """The trial's value of `key`: one of spec's choices, or a real number from low to high."""
     if "choices" in spec:
@@ -128,11 +134,8 @@ def suggest(trial: optuna.Trial, key: str, spec: Mapping[str, Any]) -> Any:  # n
 
 def sampler_of(settings: TuningSettings, seed: int) -> optuna.samplers.BaseSampler:
     """The sampler that the settings name."""
-    if settings.sampler == "random":
+    if settings.sampler in ("random", "grid"):  # the points of a grid are all named beforehand
         return optuna.samplers.RandomSampler(seed=seed)
-    if settings.sampler == "grid":
-        grid = {key: list(spec["choices"]) for key, spec in settings.space.items()}
-        return optuna.samplers.GridSampler(grid, seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # multivariate
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=settings.startup, multivariate=True)
@@ -157,9 +160,8 @@ def size_of(settings: TuningSettings) -> int:
 
 def untried(study: optuna.Study, points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of the points that no trial has tried or is to try; of equal ones, the first."""
-    state = optuna.trial.TrialState
-    trials = study.get_trials(deepcopy=False, states=(state.WAITING, state.COMPLETE, state.PRUNED))
-    known = [t.system_attrs.get("fixed_params", t.params) for t in trials]
+    waiting = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,))
+    known = [t.system_attrs.get("fixed_params", t.params) for t in [*waiting, *ended(study)]]
     left: list[dict[str, Any]] = []
     for point in points:
         if point not in known and point not in left:
@@ -167,17 +169,11 @@ def untried(study: optuna.Study, points: Sequence[dict[str, Any]]) -> list[dict[
     return left
 
 
-def missing(study: optuna.Study, settings: TuningSettings) -> list[dict[str, Any]]:
-    """The points of the grid that no ended trial has tried; none at the start, when the sampler knows
-    them."""
-    trials = study.get_trials(deepcopy=False)
-    if not trials or settings.sampler != "grid":
-        return []
-    tried = [t.params for t in trials if t.state in ENDED]
-    keys = list(settings.space)
-    points = itertools.product(*(settings.space[key]["choices"] for key in keys))
-    grid = [dict(zip(keys, point, strict=True)) for point in points]
-    return [point for point in grid if point not in tried]
+def grid_of(settings: TuningSettings, seed: int) -> list[dict[str, Any]]:
+    """All points of the grid, in a random order: a budget in seconds may end anywhere."""
+    values = [spec["choices"] for spec in settings.space.values()]
+    points = [dict(zip(settings.space, point, strict=True)) for point in itertools.product(*values)]
+    return random.Random(seed).sample(points, len(points))
 
 
 def _close_interrupted(study: optuna.Study) -> int:
@@ -185,4 +181,4 @@ def _close_interrupted(study: optuna.Study) -> int:
     running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
     for trial in running:
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    return _count(study, ENDED)
+    return len(ended(study))

@@ -14,7 +14,7 @@ from supernet.training.recipe import Recipe
 from supernet.training.study import (
     DESIGN,
     TuningSettings,
-    missing,
+    grid_of,
     open_study,
     pruner_of,
     sampler_of,
@@ -78,10 +78,11 @@ def tune(
     def run(trial: optuna.Trial) -> float:
         return _trial(trial, objective, base, settings.space)
 
-    wanted = missing(study, settings)
-    if settings.sampler != "grid":
-        wanted = untried(study, [_values(point, settings.space) for point in first])
-    for values in wanted:
+    if settings.sampler == "grid":
+        wanted = grid_of(settings, seed)
+    else:
+        wanted = [_values(point, settings.space) for point in first]
+    for values in untried(study, wanted):
         study.enqueue_trial(values)
     spend(study, run, size_of(settings), settings.seconds)
     return _best(study, base)

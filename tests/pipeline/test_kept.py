@@ -10,7 +10,7 @@ import torch
 from supernet.config import load_space
 from supernet.pipeline.contenders import Contender, Trained
 from supernet.pipeline.kept import Kept
-from supernet.pipeline.retraining import retrain
+from supernet.pipeline.retraining import closed_forms, retrain
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
@@ -117,6 +117,10 @@ def test_what_is_far_behind_on_valid_is_trained_with_the_first_seed_alone(tmp_pa
     assert {name: len(trained) for name, trained in found.items()} == {
         "derived": 3, "lightgcn": 3, "ngcf": 3, "gcn": 1, "gat": 1, "mf": 3,
     }  # fmt: skip
+    scores = {5: 0.46, 6: 0.2, 7: 0.46}
+    bench.retrain = lambda contender, seed: replace(outcome(3), valid=scores[seed], model=None)
+    found = retrain(bench, contenders[:2] + contenders[4:5], Kept(tmp_path, 3), logging.getLogger())
+    assert len(found["gat"]) == 3, "a later seed is not asked"
     bench.derive.once_below = 0.0
     found = retrain(bench, contenders, Kept(tmp_path, 2), logging.getLogger())
     assert {len(trained) for trained in found.values()} == {3}
@@ -143,3 +147,23 @@ def test_lists_under_rules_and_their_effects_are_read_back(tmp_path):
     again = Kept(tmp_path, "here").get("derived-0", 1, forbidden)
     assert torch.equal(again.ruled, made.ruled)
     assert again.effects == made.effects
+
+
+def test_a_closed_forms_outcome_is_of_the_seed_that_chose_its_settings(tmp_path):
+    asked = []
+    for seeds in ([0, 1], [0, 2], [5, 6]):
+        derive = SimpleNamespace(baselines=["pop"], tuning="tpe", seeds=seeds)
+        bench = SimpleNamespace(
+            derive=derive,
+            closed_form=lambda *_: asked.append(seeds[0]) or replace(outcome(), model=None),  # noqa: B023
+        )
+        closed_forms(bench, None, Kept(tmp_path, "here"), tmp_path / "journal", logging.getLogger())
+    assert asked == [0, 5]
+
+
+def test_no_model_stays_in_memory(tmp_path):
+    made = replace(outcome(), model=torch.nn.Linear(2, 2))
+    kept = Kept(tmp_path, "here")
+    assert kept.get("mf-0", 1, lambda: made).model is None
+    assert kept.get("derived-0", 1, lambda: made, tmp_path / "derived.pt").model is None
+    assert (tmp_path / "derived.pt").is_file()

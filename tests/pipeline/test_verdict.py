@@ -66,6 +66,20 @@ def test_a_clear_win_names_nobody():
     assert "wins significantly" in verdict.sentence
 
 
+def test_a_win_is_one_over_every_other():
+    """The best other is left behind beyond noise; one with a lower mean and few, scattered users is not."""
+    noisy = model("noisy", 0.0, seeds=1, noise=3.0)
+    results = [model("derived", 0.05), model("other", 0.04, noise=0.001)]
+    assert judge(results, "ndcg@20").significant
+    verdict = judge([*results, noisy], "ndcg@20")
+    assert verdict.wins
+    assert verdict.comparisons["noisy"].mean_b < verdict.comparisons["other"].mean_b
+    assert verdict.corrected["other"] < 0.05 < verdict.corrected["noisy"]
+    assert not verdict.significant
+    assert "ahead, but NOT beyond noise of noisy: ndcg@20" in verdict.sentence
+    assert "of other, the best other" in verdict.sentence
+
+
 def test_a_fused_model_is_also_told_without_its_fusion():
     """Fused it wins against all; its network alone is behind mf, and no closed form is in that test."""
     results = [model("derived", 0.05), model("ease", 0.03, seeded=False), model("mf", 0.02), model("gat", 0)]

@@ -160,6 +160,40 @@ def test_a_diverged_trial_costs_its_seconds(clock, tried, tmp_path):
     assert (len(tried), best.finished, best.seconds) == (3, 2, 30.0)
 
 
+GRID = {"temperature": {"choices": [0.2, 0.3]}, "sym.left": {"choices": [-0.05, 0.0, 0.05]}}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+@pytest.mark.parametrize("diverges", [0, 3, 5])
+@pytest.mark.parametrize("dies", [0, 2, 5])
+def test_killed_and_resumed_there_are_as_many_trials_as_never_stopped(
+    objective, tried, tmp_path, sampler, diverges, dies
+):
+    """Those that diverged count, the one that was killed does not; of a grid every point is tried."""
+    budget = settings(sampler=sampler, space=GRID, trials=6)
+    runs, deaths = [], []
+
+    def train(point, watch):
+        runs.append(point)
+        if len(tried) + len(deaths) == dies and not deaths:
+            deaths.append(point)
+            raise KeyboardInterrupt
+        found = objective(point, watch)
+        if len(tried) == diverges + 1:
+            raise FloatingPointError
+        return found
+
+    start = [Point(Recipe(temperature=0.2))]
+    with pytest.raises(KeyboardInterrupt):
+        tune(train, start, budget, "derived", tmp_path / "journal", seed=0)
+    best = tune(train, start, budget, "derived", tmp_path / "journal", seed=0)
+    assert (len(tried), best.finished + best.pruned) == (6, 5)
+    if sampler == "grid":
+        assert len({(recipe.temperature, shifts["sym.left"]) for recipe, _, shifts in tried}) == 6
+    tune(train, start, budget, "derived", tmp_path / "journal", seed=0)
+    assert len(tried) == 6
+
+
 def test_trials_of_an_earlier_release_count_by_their_dates():
     begun = datetime.datetime(2026, 1, 1)
     trial = optuna.trial.create_trial(value=0.5)
