@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from supernet.config import (
     SCHEMAS,
+    absolute_paths,
     conf_folder,
     load_space,
     load_train_config,
@@ -249,6 +250,16 @@ def test_a_correction_without_softmax_is_refused():
         (["loss.sampling=all", "space.score=[dot,cosine]"], "needs a score that is one product, found"),
         (["loss.sampling=hard", "loss.negatives=0", "loss.in_batch=true"], "needs loss.negatives above 0"),
         (["loss.contrast=0.2", "loss.contrast_layer=3"], "loss.contrast_layer=3 is more than space.layers=2"),
+        (["search.shrink_at=[2]"], "search.shrink_at: no alpha has moved by the end of epoch 2"),
+        (["search.alpha_noise=gumbel", "search.cost=sampled"], "search.alpha_noise=gumbel is of mixtures"),
+        (
+            ["search.alpha_temperature=learned", "search.objective=contrastive"],
+            "search.alpha_temperature=learned is of search.objective=held_out",
+        ),
+        (
+            ["search.freeze=embeddings", "text=tfidf", "space.features=['text:tfidf']"],
+            "search.freeze=embeddings: no candidate of features/user reads ids",
+        ),
         (["loss.contrast=0.2", "space=full"], "concat makes them wider; leave it out of space.readout"),
         (["loss=bsl", "loss.negatives=0"], "bsl needs negatives; set loss.in_batch=true"),
         (["loss=bpr", "loss.in_batch=true"], "bpr takes loss.negatives above 0 and loss.in_batch=false"),
@@ -269,6 +280,24 @@ def test_a_saved_config_reads_back_as_it_was(tmp_path):
     config = compose("train", "space=full", "loss=bpr", "search.epochs=7", "split=leave_last")
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
     assert load_train_config(tmp_path) == typed(config)
+
+
+def test_every_path_of_a_run_is_written_in_full(tmp_path, monkeypatch):
+    """Run folders are resumed and derived from anywhere; a model that is no folder is a name on a hub."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    overrides = ["data=table", "data.path=a.csv", "data.items_path=i.csv", "graph.trust_path=t.tsv"]
+    overrides += ["search.freeze=embeddings", "search.embeddings=old", "text.cache=c", "init_from=other"]
+    overrides += ["text=transformer", "text.views.model.model=mine", "+text.views.b={model: org/name}"]
+    config = compose("train", *overrides, "+text.views.c={encoder: vectors, path: v.npy}")
+    absolute_paths(config)
+    views = config.text.views
+    found = [config.data.path, config.data.items_path, config.graph.trust_path, config.search.embeddings]
+    found += [config.text.cache, config.init_from, views.model.model, views.c.path]
+    names = ["a.csv", "i.csv", "t.tsv", "old", "c", "other", "mine", "v.npy"]
+    assert found == [str(tmp_path / name) for name in names]
+    assert views.b.model == "org/name"
+    assert config.graph.knowledge_path is None
 
 
 def test_a_damaged_saved_config_is_an_input_error(tmp_path):

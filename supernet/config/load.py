@@ -36,18 +36,19 @@ def _no_strangers(node: DictConfig, path: str) -> None:
 
 
 def absolute_paths(config: DictConfig) -> None:
-    """Write the paths of the data in full, so that a run can be resumed and derived from any folder."""
-    if config.init_from is not None:
-        config.init_from = str(Path(config.init_from).absolute())
-    for key, value in config.data.items():
-        if str(key).endswith("path") and value is not None:
-            config.data[key] = str(Path(value).absolute())
-    for key, value in config.graph.items():
-        if str(key).endswith("path") and value is not None:
-            config.graph[key] = str(Path(value).absolute())
-    for view in config.text.views.values():
-        if view.get("path") is not None:
-            view["path"] = str(Path(view["path"]).absolute())
+    """Write paths in full, so that a run can be resumed and derived from any folder."""
+    named = [(config, "init_from"), (config.text, "cache"), (config.search, "embeddings")]
+    named += [
+        (node, key) for node in (config.data, config.graph) for key in node if str(key).endswith("path")
+    ]
+    named += [(view, "path") for view in config.text.views.values()]
+    # else it is a name on a hub
+    named += [
+        (view, "model") for view in config.text.views.values() if Path(view.get("model") or "").is_dir()
+    ]
+    for node, key in named:
+        if node.get(key):
+            node[key] = str(Path(node[key]).absolute())
 
 
 def load_train_config(folder: Path) -> TrainConfig:

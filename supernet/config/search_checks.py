@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ops.mixture import NORMS
+from supernet.config.load import arguments
 from supernet.config.loss_checks import known
 from supernet.config.schemas import TrainConfig
 from supernet.endpoint import check_endpoint
+from supernet.features import FEATURES
 from supernet.runtime import InputError
 from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.objectives import OBJECTIVES
@@ -22,6 +24,7 @@ from supernet.search.settings import (
     SearchSettings,
 )
 from supernet.search.strategies import STRATEGIES
+from supernet.space import SearchSpace
 from supernet.training.losses import SHARED
 
 
@@ -102,12 +105,10 @@ def _together(config: TrainConfig) -> None:
             f"search.eigenvalue_stop={search.eigenvalue_stop} compares eigenvalues; set "
             "search.eigenvalue_every"
         )
-    outside = [epoch for epoch in search.shrink_at if not 0 < epoch < search.epochs]
-    if outside:
-        raise InputError(
-            f"search.shrink_at: after epoch {outside[0]} there is no other; give epochs from 1 to "
-            f"{search.epochs - 1}"
-        )
+    _of_epochs(config)
+    _of_relaxations(search)
+    if search.freeze == "embeddings":
+        _check_ids(config)
     if search.embeddings is not None and search.freeze != "embeddings":
         raise InputError("search.embeddings is read where search.freeze=embeddings; set both or neither")
     if len(search.select_temperatures) > 1 and config.loss.name not in SHARED:
@@ -120,3 +121,43 @@ def _together(config: TrainConfig) -> None:
             f"search.alpha_temperature=learned needs a loss with a temperature, {' or '.join(SHARED)}; "
             f"found loss.name={config.loss.name}"
         )
+
+
+def _of_epochs(config: TrainConfig) -> None:
+    search: SearchSettings = config.search
+    outside = [epoch for epoch in search.shrink_at if not 0 < epoch < search.epochs]
+    if outside:
+        raise InputError(
+            f"search.shrink_at: after epoch {outside[0]} there is no other; give epochs from 1 to "
+            f"{search.epochs - 1}"
+        )
+    early = [epoch for epoch in search.shrink_at if epoch <= search.warmup]
+    if early and config.init_from is None:
+        raise InputError(
+            f"search.shrink_at: no alpha has moved by the end of epoch {early[0]}, which is in the warm-up; "
+            f"give epochs above search.warmup={search.warmup}"
+        )
+
+
+def _of_relaxations(search: SearchSettings) -> None:
+    if search.alpha_noise != "none" and search.cost == "sampled":
+        raise InputError(
+            f"search.alpha_noise={search.alpha_noise} is of mixtures; search.cost=sampled draws its paths "
+            "with noise of its own: leave it out"
+        )
+    if search.alpha_temperature == "learned" and search.objective != "held_out":
+        raise InputError(
+            f"search.alpha_temperature=learned is of search.objective=held_out; search.objective="
+            f"{search.objective} has a temperature of its own"
+        )
+
+
+def _check_ids(config: TrainConfig) -> None:
+    """Errors: InputError where a side has no ids whose embeddings could be kept."""
+    slots = SearchSpace(**arguments(config.space)).candidates()
+    for slot in (name for name in slots if name.startswith("features")):
+        if not any(getattr(FEATURES[name](1), "reads_ids", True) for name in slots[slot]):
+            raise InputError(
+                f"search.freeze=embeddings: no candidate of {slot} reads ids, found {list(slots[slot])}; "
+                "add id to space.features, or set search.freeze=none"
+            )

@@ -17,7 +17,7 @@ from supernet.pipeline.cold import ranks_valid
 from supernet.pipeline.contenders import DERIVED, Contender
 from supernet.pipeline.recipes import Recipes
 from supernet.pipeline.stages import recipe_of, space_of
-from supernet.pipeline.tuned import tuned
+from supernet.pipeline.tuned import contrasted, tuned
 from supernet.runtime import InputError
 from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace
@@ -96,7 +96,8 @@ def _tuned(
         elif name not in found:
             recipe = recipe_of(bench.run) if like is None else like.recipe
             note = "the run's recipe" if like is None else f"{like.name}'s recipe"
-            found[name] = Contender(name, space, recipe, note)
+            recipe, plain = contrasted(recipe, [space])
+            found[name] = Contender(name, space, recipe, "; ".join(filter(None, [note, plain])))
     return [*(found[name] for name in spaces), *(with_first_seed(found[name]) for name in drawn)]
 
 

@@ -104,7 +104,9 @@ def seconds_before(folder: Path, settings: SearchSettings) -> float:
     """What `choose_designs` had spent in this run folder before a kill."""
     inherits = settings.strategy != BILEVEL and settings.evaluate == "inherited"
     rows = History(folder / EVALUATIONS).rows if inherits else []
-    return ShortTrainings(folder / SELECTION).seconds + (rows[-1].seconds if rows else 0.0)
+    advice = None if inherits else advice_counts(folder / ADVICE)  # among the seconds of the rows otherwise
+    asking = 0.0 if advice is None else float(advice["seconds"])
+    return ShortTrainings(folder / SELECTION).seconds + (rows[-1].seconds if rows else 0.0) + asking
 
 
 def tell_advice(advice: Mapping[str, Any], settings: AdvisorSettings, log: logging.Logger) -> None:

@@ -18,6 +18,7 @@ from supernet.pipeline.files import Findings, write_results
 from supernet.pipeline.finetuning import finetune_texts, with_tuned_texts
 from supernet.pipeline.folder import GENOTYPE, require_run
 from supernet.pipeline.fusion import choose_fusion
+from supernet.pipeline.inputs import check_inputs
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
 from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
@@ -48,6 +49,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
     check_run(run, config.protocol)
+    check_inputs(folder, run)
     check_packages(run.text.views)
     genotype = Genotype.load(folder / GENOTYPE)
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)

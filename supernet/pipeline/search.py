@@ -19,6 +19,7 @@ from supernet.model import Recommender
 from supernet.pipeline.chosen import choose_designs, genotype_of, seconds_before
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
+from supernet.pipeline.inputs import check_inputs, keep_inputs
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.pareto import draw_pareto, scored_designs
 from supernet.pipeline.search_board import close_board, show_epoch
@@ -66,6 +67,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         raise InputError(
             "space: every slot has one candidate, so there is nothing to search; try space=small"
         )
+    if resume is not None:
+        check_inputs(resume, config)
     data = load_data(config)
     transfer = transfer_of(config, space, data.user_ids, resume)
     folder = resume or new_folder(config.run)
@@ -73,6 +76,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     if resume is None:
         write_text(folder / "config.yaml", composed)
         write_json(folder / "versions.json", versions())
+        keep_inputs(folder, config)
     begin(folder, config, data, transfer, log)
     beside = load_beside(config, data.without("test"), space.relations, device, log)
     graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, beside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from supernet.config import arguments, load_published, published_names
@@ -50,8 +51,13 @@ def tuned(
     recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)
     scalars = [scalar for space in designs for scalar in space.scalars()] if name in REFINED else []
     settings = settings.of(scalars, recipe.loss, len(designs))
+    recipe, plain = contrasted(recipe, designs)
+    if _wide(designs):
+        left = {key: spec for key, spec in settings.space.items() if key != "contrast"}
+        settings, like = replace(settings, space=left), None if like is None else replace(like, contrast=0.0)
     if settings.trials == 0:
-        return Contender(name, designs[0], recipe, "the run's recipe, untuned")
+        note = "; ".join(filter(None, ["the run's recipe, untuned", plain]))
+        return Contender(name, designs[0], recipe, note)
     fingerprints = "-".join(space.fingerprint() for space in designs)
     first = [Point(recipe), *(Point(like or recipe, k) for k in range(len(designs)))]
     study = f"{name}-{fingerprints}-{settings.sampler}-{_conditions(bench, name, first, settings, seed)}"
@@ -69,8 +75,20 @@ def tuned(
     log.info(
         "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
     )
-    note = f"tuned: {trials} {settings.sampler} trials"
+    note = "; ".join(filter(None, [f"tuned: {trials} {settings.sampler} trials", plain]))
     return Contender(name, designs[design].shifted(shifts), chosen, note, best)
+
+
+def contrasted(recipe: Recipe, designs: Sequence[SearchSpace]) -> tuple[Recipe, str]:
+    """The recipe that models of these designs can have, and what is to be told of it: a contrast sets final
+    vectors against a layer's, and those of a concat read-out are wider."""
+    if not (recipe.contrast and _wide(designs)):
+        return recipe, ""
+    return replace(recipe, contrast=0.0), "without the contrast, which its concat read-out cannot have"
+
+
+def _wide(designs: Sequence[SearchSpace]) -> bool:
+    return any("concat" in design.candidates()["readout"] for design in designs)
 
 
 def _conditions(bench: Bench, name: str, first: Sequence[Point], settings: TuningSettings, seed: int) -> str:

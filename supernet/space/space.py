@@ -159,9 +159,10 @@ def _check_relations(relations: Sequence[str], aggregate_of: Mapping[str, Sequen
             raise InputError(f"space.relations: unknown name {name!r}; choose from: {', '.join(RELATIONS)}")
     if len(set(relations)) < len(relations):
         raise InputError(f"space.relations names a relation twice: {', '.join(relations)}")
-    for side in SIDES:
-        if not any(side in RELATIONS[name] for name in relations):
-            raise InputError(f"space.relations: nothing arrives at {side}s; add {INTERACTIONS}")
+    if INTERACTIONS not in relations:
+        raise InputError(
+            f"space.relations={list(relations)}: add {INTERACTIONS}; its aggregators may be `none` alone"
+        )
     for name in aggregate_of:
         if name not in relations:
             raise InputError(

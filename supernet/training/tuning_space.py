@@ -13,15 +13,17 @@ from supernet.training.recipe import Recipe
 SHARES = ("item_norm", "hard")
 """Fields of a recipe that lie in [0, 1]."""
 
-RATES = ("dropout", "edge_dropout")
+RATES = ("dropout", "edge_dropout", "item_dropout")
 """Fields that lie in [0, 1)."""
 
 
 def check_space(space: Mapping[str, Mapping[str, Any]], sampler: str) -> None:
     """Errors: InputError for a field that a recipe lacks, a malformed range, or a range in a grid."""
     for key, spec in space.items():
+        if key == "loss":
+            raise InputError("tuning.space.loss: models are compared at one loss; set loss=NAME in train.py")
         if "." not in key and key not in Recipe.__dataclass_fields__:
-            known = ", ".join(Recipe.__dataclass_fields__)
+            known = ", ".join(name for name in Recipe.__dataclass_fields__ if name != "loss")
             raise InputError(f"tuning.space: a recipe has no {key!r}; choose from: {known}")
         if spec.keys() != {"choices"} and not {"low", "high"} <= spec.keys() <= {"low", "high", "log"}:
             raise InputError(

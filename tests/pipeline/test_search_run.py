@@ -1,6 +1,7 @@
 """train.py as a process: what a run folder holds, and that killing and resuming changes nothing."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,15 @@ from .conftest import ROOT, command, data_of
 
 def test_a_run_folder_holds_everything(finished):
     names = {path.name for path in finished.iterdir()}
-    files = {"config.yaml", "versions.json", "train.log", "checkpoint.pt", "settled.pt", "genotype.json"}
-    assert names >= files | {"tensorboard", "genotype.png", "genotype.svg", "mixture.png", "diagnostics.png"}
+    files = {"config.yaml", "versions.json", "train.log", "checkpoint.pt", "settled.pt", "inputs.json"}
+    assert names >= files | {
+        "genotype.json",
+        "tensorboard",
+        "genotype.png",
+        "genotype.svg",
+        "mixture.png",
+        "diagnostics.png",
+    }
     assert not [name for name in names if name.startswith(".")], "a temporary file was left behind"
     assert json.loads((finished / "versions.json").read_text())["torch"] == torch.__version__
 
@@ -88,6 +96,26 @@ def _wait_for_epoch(path, epoch, process):
         assert process.poll() is None, "the run ended before it was killed"
         time.sleep(0.005)
     raise AssertionError("no checkpoint after 30 s")
+
+
+@pytest.mark.parametrize("script", ["train.py", "derive.py"])
+def test_a_run_whose_files_have_changed_is_refused(finished, clicks, tmp_path, script):
+    """Its outcomes, trials and numbers of users and items are of other data."""
+    folder, own = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(finished, folder)
+    shutil.copytree(clicks.parent, own)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace(str(clicks.parent), str(own)))
+    line = [f"resume={folder}"] if script == "train.py" else [f"run={folder}", "tuning.trials=0", "tune=[]"]
+    (own / clicks.name).write_text((own / clicks.name).read_text() + "u000,i-1\n")
+    result = command(script, *line)
+    assert result.returncode == 2
+    assert f"data.path: {own / clicks.name} has changed since the run in {folder} began" in result.stderr
+    assert not (folder / "tuning.journal").exists()
+    (own / clicks.name).unlink()
+    result = command(script, *line)
+    assert result.returncode == 2
+    assert "is gone since" in result.stderr
 
 
 def test_a_damaged_checkpoint_is_one_message(finished, tmp_path):

@@ -1,0 +1,59 @@
+"""The files that a run reads, by their content: what was found on them holds for no others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from supernet.config import TrainConfig, arguments
+from supernet.runtime import InputError, write_json
+
+INPUTS = "inputs.json"
+
+
+def keep_inputs(folder: Path, config: TrainConfig) -> None:
+    """Write down the SHA-256 of every file of the data, the relations and the vectors."""
+    write_json(folder / INPUTS, {key: digest_of(path) for key, path in input_files(config)})
+
+
+def check_inputs(folder: Path, config: TrainConfig) -> None:
+    """Errors: InputError naming the first file that has changed, or is gone, since the run in `folder` began.
+    Runs of earlier releases, which wrote nothing down, are taken as they are."""
+    path = folder / INPUTS
+    if not path.is_file():
+        return
+    try:
+        then = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; search anew") from None
+    now = dict(input_files(config))
+    for key, digest in then.items():
+        if key not in now or not now[key].is_file() or digest_of(now[key]) != digest:
+            word = "has changed" if key in now else "is gone"
+            raise InputError(
+                f"{key}: {now.get(key, 'the file')} {word} since the run in {folder} began, and what that "
+                "found would not hold for it; put the file back, or search anew"
+            )
+
+
+def input_files(config: TrainConfig) -> Iterator[tuple[str, Path]]:
+    """Every file by its key; of a folder, the files in it: "data.path/train.txt"."""
+    named = {f"data.{key}": value for key, value in arguments(config.data).items() if key.endswith("path")}
+    named |= {f"graph.{key}": v for key, v in arguments(config.graph).items() if key.endswith("path")}
+    named |= {f"text.views.{name}.path": view.get("path") for name, view in config.text.views.items()}
+    for key, value in named.items():
+        if value is None:
+            continue
+        path = Path(value)
+        if path.is_dir():
+            yield from ((f"{key}/{file.name}", file) for file in sorted(path.iterdir()) if file.is_file())
+        elif path.is_file():
+            yield key, path
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of the content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
