@@ -51,6 +51,20 @@ def test_one_propagation_stands_behind_every_training_that_is_timed(data):
     trainings.check(data, DIM)
 
 
+def test_the_data_of_benchmarks_are_those_of_the_paper_protocol(tmp_path):
+    lines = {"train": ["0 0 1 1", "1 1 2"], "valid": ["0 2", "2 0"], "alpha": ["1 0"], "test": ["0 3", "2 1"]}
+    for part, rows in lines.items():
+        (tmp_path / f"{part}.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    data = measure.Interactions(tmp_path)
+    known = {(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)}
+    assert sorted(zip(*(x.tolist() for x in data.train), strict=True)) == sorted(known), "none twice"
+    assert list(zip(*(x.tolist() for x in data.test), strict=True)) == [(2, 1)], "nobody knows item 3"
+    assert (data.n_users, data.n_items) == (3, 3)
+    half = measure.Interactions(tmp_path, share=0.5).train
+    assert half.users.numel() == 3
+    assert set(zip(*(x.tolist() for x in half), strict=True)) <= known
+
+
 def test_cases_whose_packages_are_missing_are_left_out_aloud(monkeypatch, capsys):
     there = {"torch_geometric"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
