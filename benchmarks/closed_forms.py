@@ -2,8 +2,8 @@
 
     python benchmarks/closed_forms.py --data FOLDER [--only NAME,NAME] [--quick]
 
-Paper protocol: fitted on train.txt as it is, with their default settings, ranked on test.txt once; nothing is
-chosen. EASE takes an hour of one core and 7 GiB on Gowalla.
+Paper protocol: fitted on train.txt as it is (with valid.txt, where there is one), with their default
+settings, ranked on test.txt once; nothing is chosen. EASE takes an hour of one core and 7 GiB on Gowalla.
 """
 
 from __future__ import annotations

@@ -16,7 +16,9 @@ from pathlib import Path
 import torch
 
 from supernet.data.dataset import Pairs, UserItems
+from supernet.data.filters import clean
 from supernet.data.readers import READERS
+from supernet.data.splits import published_split
 from supernet.runtime import keep_memory, versions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,19 +46,17 @@ def options(doc: str, add: Callable[[argparse.ArgumentParser], None] = lambda pa
 
 
 class Interactions:
-    """Gowalla or another LightGCN folder: pairs of train and test, and sizes."""
+    """Gowalla or another LightGCN folder: pairs of train and test, and sizes, as the paper protocol of
+    derive.py has them (`published_split`: valid.txt is put back into train). share: of the train pairs."""
 
     def __init__(self, folder: Path, share: float = 1.0) -> None:
-        data = READERS["lightgcn"](path=str(folder))
-        users, items = torch.from_numpy(data.users).long(), torch.from_numpy(data.items).long()
-        train = torch.from_numpy(data.parts == 0)
+        data = published_split(clean(READERS["lightgcn"](path=str(folder))))
         self.n_users, self.n_items = data.n_users, data.n_items
-        kept = train.nonzero().flatten()
+        self.train, self.test = data.parts["train"], data.parts["test"]
         if share < 1.0:
-            order = torch.randperm(len(kept), generator=torch.Generator().manual_seed(0))
-            kept = kept[order[: int(share * len(kept))]]
-        self.train = Pairs(users[kept], items[kept])
-        self.test = Pairs(users[~train], items[~train])
+            size = self.train.users.numel()
+            kept = torch.randperm(size, generator=torch.Generator().manual_seed(0))[: int(share * size)]
+            self.train = Pairs(self.train.users[kept], self.train.items[kept])
 
     def user_items(self, pairs: Pairs) -> UserItems:
         """The items of each user, ascending."""

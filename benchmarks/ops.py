@@ -4,8 +4,9 @@
 
 FOLDER holds train.txt and test.txt in the LightGCN format (Gowalla: 810,128 pairs). A case is one layer over
 both sides of the graph, 2 × 810,128 edges; results are checked before they are timed, and the cases of a
-group take turns. The roofline is the bytes that a product must move (for each edge index, weight and a row of
-the source, and a row for each target) over the copy bandwidth measured in the same run.
+group take turns. Without torch-geometric PyG's are left out. The roofline is the bytes that a product must
+move (for each edge index, weight and a row of the source, and a row for each target) over the copy bandwidth
+measured in the same run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
+from benchmarks.rivals import pyg_aggregators, pyg_convolutions
 from ops.aggregate import AGGREGATORS
 from ops.backend import kernels_installed
 from ops.convolve import CONVOLUTIONS
@@ -28,7 +30,11 @@ from ops.relation import Relation
 from ops.spmm import sddmm, spmax, spmm
 
 SIDES = ("user", "item")
-AGGREGATE_OF = {"light": "sym", "gcn": "sym", "sage": "mean", "gin": "sum", "ngcf": "sym", "skip": "none"}
+Forms = dict[str, Callable[[], Tensor]]
+"""Implementation → forward."""
+
+AGGREGATE_OF = {"sage": "mean", "gin": "sum", "skip": "none"}
+"""Convolution → the aggregator that it is known for; sym of all others."""
 
 
 class Sides:
@@ -50,7 +56,7 @@ class Sides:
         out = []
         for side, other in (SIDES, SIDES[::-1]):
             message = aggregate(x[other], x[side], self.relations[side])
-            out.append(message if convolve is None else convolve(x[side], message))
+            out.append(message if convolve is None else convolve(x[side], message, x[side]))
         return torch.cat(out)
 
     def gathered(self, reduce: str) -> Tensor:
@@ -84,46 +90,36 @@ def with_backward(forward: Callable[[], Tensor], x: Tensor) -> Callable[[], None
     return run
 
 
-def aggregators(sides: dict[str, Sides], dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]:
+def aggregators(sides: dict[str, Sides], dim: int) -> dict[str, Forms]:
     """name → implementation → forward."""
-    from torch_geometric.nn import GATConv, LGConv, SimpleConv
-
     own = sides["torch"]
-    found: dict[str, dict[str, Callable[[], Tensor]]] = {}
+    found: dict[str, Forms] = {}
     for name in AGGREGATORS:
         module = initialised(AGGREGATORS[name](dim))
         found[name] = {b: (lambda s=s, m=module: s.layer(m)) for b, s in sides.items()}
     for name, reduce in (("sum", "sum"), ("mean", "mean"), ("max", "amax")):
-        conv = SimpleConv(aggr=name)
-        found[name]["pyg"] = lambda conv=conv: conv(own.x, own.edges)
         found[name]["gather_scatter"] = lambda reduce=reduce: own.gathered(reduce)
-    light, gat = LGConv(), GATConv(dim, dim // 2, heads=2, add_self_loops=False)
-    found["sym"]["pyg"] = lambda: light(own.x, own.edges)
-    found["attention"]["pyg"] = lambda: gat(own.x, own.edges)
+    for name, layer in pyg_aggregators(dim).items():
+        found[name]["pyg"] = lambda layer=layer: layer(own.x, own.edges)
     return found
 
 
-def convolutions(sides: dict[str, Sides], dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]:
+def convolutions(sides: dict[str, Sides], dim: int) -> dict[str, Forms]:
     """name → implementation → forward, each with the aggregator that it is known for."""
-    from torch_geometric.nn import GCNConv, GINConv, LGConv, SAGEConv
-
-    own = sides["torch"]
-    found: dict[str, dict[str, Callable[[], Tensor]]] = {}
+    found: dict[str, Forms] = {}
     for name in CONVOLUTIONS:
-        parts = (AGGREGATORS[AGGREGATE_OF[name]](dim), initialised(CONVOLUTIONS[name](dim)))
+        parts = (
+            initialised(AGGREGATORS[AGGREGATE_OF.get(name, "sym")](dim)),
+            initialised(CONVOLUTIONS[name](dim)),
+        )
         found[name] = {b: (lambda s=s, p=parts: s.layer(*p)) for b, s in sides.items()}
-    theirs = {
-        "light": LGConv(),
-        "gcn": GCNConv(dim, dim, add_self_loops=False, bias=False),
-        "sage": SAGEConv(dim, dim, bias=False),
-        "gin": GINConv(nn.Linear(dim, dim, bias=False)),
-    }
-    for name, conv in theirs.items():
-        found[name]["pyg"] = lambda conv=conv: conv(own.x, own.edges)
+    own = sides["torch"]
+    for name, layer in pyg_convolutions(dim).items():
+        found[name]["pyg"] = lambda layer=layer: layer(own.x, own.edges)
     return found
 
 
-def mixtures(own: Sides, dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]:
+def mixtures(own: Sides, dim: int) -> dict[str, Forms]:
     """A slot of three linear aggregators: folded, and each on its own."""
     slot, p = AggregateMixture(["sum", "mean", "sym"], dim), torch.tensor([0.2, 0.3, 0.5])
     modules = list(slot.candidates.values())
@@ -137,7 +133,7 @@ def mixtures(own: Sides, dim: int) -> dict[str, dict[str, Callable[[], Tensor]]]
     }
 
 
-def check(cases: dict[str, dict[str, Callable[[], Tensor]]]) -> None:
+def check(cases: dict[str, Forms]) -> None:
     """All implementations without weights of their own agree."""
     for name, forms in cases.items():
         expected = forms["torch"]()
@@ -147,7 +143,7 @@ def check(cases: dict[str, dict[str, Callable[[], Tensor]]]) -> None:
             torch.testing.assert_close(run(), expected, rtol=1e-3, atol=1e-3)
 
 
-def report(kind: str, cases: dict[str, dict[str, Callable[[], Tensor]]], x: Tensor, repeats: int) -> None:
+def report(kind: str, cases: dict[str, Forms], x: Tensor, repeats: int) -> None:
     """Times of all forms, forward and with backward, and the others over ours."""
     for name, forms in cases.items():
         for phase in ("forward", "forward_backward"):

@@ -1,5 +1,5 @@
-"""The tables of quality.jsonl (one a data set and protocol, of each the latest run), sources.jsonl,
-closed_forms.jsonl and reproduction.jsonl in benchmarks/results."""
+"""The tables of quality.jsonl (one a data set or scenario and protocol, of each the latest run),
+sources.jsonl, closed_forms.jsonl and reproduction.jsonl in benchmarks/results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 from benchmarks.source_lines import right
 from supernet.pipeline.protocol import PROTOCOLS
+
+EARLY = ("social",)
+"""Scenarios that have lines from before these told their scenario."""
 
 
 def quality_tables(path: Path) -> list[str]:
@@ -21,28 +24,34 @@ def quality_tables(path: Path) -> list[str]:
     for row in rows:
         run[row["name"].split("/", 2)[2]] = row
         if row["unit"] == "sentence":  # the verdict ends a run
-            groups[row["data"], row["protocol"]], run = run, {}
+            groups[case_of(row), row["protocol"]], run = run, {}
     parts = [
         "",
         "## Quality",
         "",
-        "From `benchmarks/results/quality.jsonl`, lines of `python benchmarks/quality.py data=NAME`. ± is "
-        "the sample standard deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived "
-        "model against the row, over users with the seeds averaged. Seconds are those of one seed's model "
-        "with its tuning, and for the derived model the search.",
+        "From `benchmarks/results/quality.jsonl`, lines of `python benchmarks/quality.py data=NAME`, and of "
+        "`python benchmarks/sources.py scenario=NAME`, which runs fewer models. ± is the sample standard "
+        "deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived model against the "
+        "row, over users with the seeds averaged. Seconds are those of one seed's model with its tuning, "
+        "and for the derived model the search.",
     ]
-    for (data, protocol), models in groups.items():
-        parts += table(data, protocol, models)
+    for (case, protocol), models in groups.items():
+        parts += table(case, protocol, models)
     return parts
 
 
-def table(data: str, protocol: str, models: dict[str, dict]) -> list[str]:
-    """One data set under one protocol, the best first."""
+def case_of(row: dict) -> str:
+    """The data set, or the scenario of benchmarks/sources.py, whose name may be that of a data set."""
+    return f"scenario {row['data']}" if "scenario" in row or row["data"] in EARLY else row["data"]
+
+
+def table(case: str, protocol: str, models: dict[str, dict]) -> list[str]:
+    """One data set or scenario under one protocol, the best first."""
     verdict = models.pop("verdict")
     first = next(iter(models.values()))
     lines = [
         "",
-        f"### {data}, {protocol} protocol",
+        f"### {case}, {protocol} protocol",
         "",
         f"{PROTOCOLS[protocol]}. `{verdict['command']}` on {first['processor']}, {first['threads']} threads, "
         f"commit {verdict.get('commit', 'not recorded')}.",

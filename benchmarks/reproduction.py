@@ -2,11 +2,12 @@
 
     python benchmarks/reproduction.py --data FOLDER --recipe softmax|bpr [--epochs N] [--seeds 0,1,2]
 
-Paper protocol: trained on train.txt as it is. The test part is read every few epochs for the curve alone;
-nothing is chosen by it, and the value of a line is the last epoch's. softmax is in `SOFTMAX`, chosen on the
-last eighth of each user's line of train.txt, which was left out (the lines are in the order of time, and the
-test part is the latest; a part cut at random asks for another item norm); bpr is LightGCN as published
-(conf/published/lightgcn_bpr.yaml). A JSON line a seed. --quick is the small form that tests run.
+Paper protocol: trained on train.txt as it is (with valid.txt, where there is one). The test part is read
+every few epochs for the curve alone; nothing is chosen by it, and the value of a line is the last epoch's.
+softmax is in `SOFTMAX`, chosen on the last eighth of each user's line of train.txt, which was left out (the
+lines are in the order of time, and the test part is the latest; a part cut at random asks for another item
+norm); bpr is LightGCN as published (conf/published/lightgcn_bpr.yaml). A JSON line a seed. --quick is the
+small form that tests run.
 """
 
 from __future__ import annotations

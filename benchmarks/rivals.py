@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,6 +15,48 @@ from benchmarks import measure
 from ops.activation import ACTIVATIONS
 from supernet.data.graph import ITEM, USER, Graph
 from supernet.model.recommender import Vectors
+
+PACKAGES = {"pyg": ("torch_geometric",), "pyg_sparse": ("torch_geometric", "torch_sparse")}
+"""Case → what it needs; a case that is not here needs nothing."""
+
+
+def runnable(cases: Iterable[str]) -> list[str]:
+    """The cases whose packages are installed; standard error tells those that are left out, and why."""
+    found = []
+    for case in cases:
+        missing = [name for name in PACKAGES.get(case, ()) if importlib.util.find_spec(name) is None]
+        if missing:
+            print(f"benchmark: {case} is left out: no {' and '.join(missing)} here", file=sys.stderr)
+        else:
+            found.append(case)
+    return found
+
+
+def pyg_aggregators(dim: int) -> dict[str, nn.Module]:
+    """PyG's layer for each aggregator of ours that it has; none where it is not installed."""
+    if not runnable(["pyg"]):
+        return {}
+    from torch_geometric.nn import GATConv, LGConv, SimpleConv
+
+    return {
+        **{name: SimpleConv(aggr=name) for name in ("sum", "mean", "max")},
+        "sym": LGConv(),
+        "attention": GATConv(dim, dim // 2, heads=2, add_self_loops=False),
+    }
+
+
+def pyg_convolutions(dim: int) -> dict[str, nn.Module]:
+    """PyG's layer for each convolution of ours that it has; none where it is not installed."""
+    if not runnable(["pyg"]):
+        return {}
+    from torch_geometric.nn import GCNConv, GINConv, LGConv, SAGEConv
+
+    return {
+        "light": LGConv(),
+        "gcn": GCNConv(dim, dim, add_self_loops=False, bias=False),
+        "sage": SAGEConv(dim, dim, bias=False),
+        "gin": GINConv(nn.Linear(dim, dim, bias=False)),
+    }
 
 
 class PyGMixture(nn.Module):

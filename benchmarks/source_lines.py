@@ -15,9 +15,10 @@ from supernet.space.slots import slot_kind, slot_relation
 
 
 def same_of(scenario: str, genotype: str) -> dict:
-    """What stands in every line."""
+    """What stands in every line. scenario: a data set may have the same name, whose rows are others."""
     return {
         "data": scenario,
+        "scenario": scenario,
         "protocol": "strict",
         "command": measure.command_line(),
         "genotype": genotype,

@@ -11,7 +11,8 @@ One JSON line a source: NDCG@20 on test of the derived model with and without it
 paired test, the share that the alphas gave to leaving it, and whether the choice, and the alphas alone, were
 right. plain=true also searches without any of these sources (in FOLDER-plain), derives that with the same
 budget and seeds, and adds a line of the one derived model against the other, sources/SCENARIO/search.
-Appended to benchmarks/results/sources.jsonl unless quick; the models as quality.py's rows, to quality.jsonl.
+Appended to benchmarks/results/sources.jsonl unless quick; the models as quality.py's rows, which tell the
+scenario, to quality.jsonl.
 """
 
 from __future__ import annotations

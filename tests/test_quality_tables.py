@@ -1,0 +1,58 @@
+"""The quality tables of benchmarks/README.md, from the lines of quality.py and sources.py."""
+
+import json
+
+from benchmarks import measure
+from benchmarks.quality import model_line
+from benchmarks.quality_tables import quality_tables
+from benchmarks.source_lines import same_of
+
+
+def lines_of(same, **values):
+    """The line of each model, and the verdict that ends a run."""
+    found = {"seeds": [0], "search_seconds": 1.0, "holm_p": {}}
+    models = [
+        model_line(
+            name,
+            {
+                "metrics": {"ndcg@20": [value], "recall@20": [value]},
+                "seconds": 1.0,
+                "epochs": [3],
+                "note": "",
+                "recipe": None,
+            },
+            found,
+            same,
+        )
+        for name, value in values.items()
+    ]
+    return [*models, {"name": f"quality/{same['data']}/verdict", "value": "So.", "unit": "sentence"} | same]
+
+
+def quality_same(data):
+    """What quality.py has in every line."""
+    same = {"data": data, "protocol": "strict", "command": "quality.py", "processor": "a processor"}
+    return same | measure.versions()
+
+
+def test_a_scenario_does_not_replace_the_data_set_of_its_name(tmp_path):
+    path = tmp_path / "quality.jsonl"
+    rows = [
+        *lines_of(quality_same("ml-100k"), derived=0.1, lightgcn=0.2),  # an earlier run: it does not count
+        *lines_of(quality_same("ml-100k"), derived=0.3, lightgcn=0.25, ease=0.28),
+        *lines_of(same_of("ml-100k", "g"), derived=0.31, pop=0.15),
+        *lines_of(quality_same("social"), derived=0.2),  # a line of before scenarios were told
+        *lines_of(same_of("social", "g"), derived=0.21),
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tables = {}
+    for line in quality_tables(path):
+        if line.startswith("### "):
+            tables[line] = models = []
+        elif line.startswith("| ") and "NDCG" not in line and "---" not in line:
+            models.append(line.split("|")[1].strip())
+    assert tables == {
+        "### ml-100k, strict protocol": ["**derived**", "ease", "lightgcn"],
+        "### scenario ml-100k, strict protocol": ["**derived**", "pop"],
+        "### scenario social, strict protocol": ["**derived**"],
+    }
