@@ -266,7 +266,7 @@ class Relation:
     def to(self, device: torch.device | str) -> Relation:
         """The same relation on another device, with that device's kernels where the choice was automatic."""
         device = torch.device(device)
-        if device == self.ptr.device:
+        if _is_at(device, self.ptr.device):
             return self
         names = ("ptr", "index", "row", "ptr_t", "index_t", "perm", "inverse")
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
@@ -276,6 +276,11 @@ class Relation:
         return replace(
             self, **moved, backend=choose_backend(self.backend.asked, device), _cache={}, part=None, base=base
         )
+
+
+def _is_at(wanted: torch.device, here: torch.device) -> bool:
+    """Whether `here` is the wanted device: "cuda" is any, "cuda:1" that one."""
+    return wanted.type == here.type and wanted.index in (None, here.index)
 
 
 def _check_range(name: str, nodes: Tensor, size: int) -> None:
