@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ops.gradients import differentiable_gradients
+
 CHUNK = 1 << 20
 """Scores held at a time: 4 MiB in float32, which stays in a processor's cache."""
 
@@ -154,13 +156,13 @@ class _SampledSoftmax(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         if torch.is_grad_enabled():  # create_graph
             # views of their own: one tensor may stand in two places
-            queries, positives, keys = (t.view_as(t) for t in ctx.saved_tensors)
+            queries, positives, keys = inputs = [t.view_as(t) for t in ctx.saved_tensors]
             rest = (ctx.same, ctx.temperature, ctx.offsets, ctx.decoupled)
             loss = plain_sampled_softmax(queries, positives, keys, *rest)
-            found = torch.autograd.grad(loss, (queries, positives, keys), create_graph=True)
+            found = differentiable_gradients(loss, inputs, ctx.needs_input_grad[:3])
         else:
             found = ctx.gradients
-        return (*(grad * g for g in found), *[None] * 5)
+        return (*(None if g is None else grad * g for g in found), *[None] * 5)
 
 
 def _largest(offsets: Offsets | None) -> float:

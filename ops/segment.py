@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ops import kernels
 from ops.backend import load_kernels
+from ops.gradients import differentiable_gradients
 from ops.relation import Relation
 
 SAFE = 75.0
@@ -86,7 +87,8 @@ class _EdgeAttention(torch.autograd.Function):
         source, target, *kept = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph
             again = plain_edge_attention(relation, source, target, ctx.slope)
-            found = torch.autograd.grad(again, (source, target), grad, create_graph=True)
+            wanted = ctx.needs_input_grad[1:3]
+            found = differentiable_gradients(again, (source, target), wanted, grad)
             return None, *found, None
         heads = [
             _head_gradients(relation, grad, below, weight, ctx.slope, len(source))

@@ -12,6 +12,12 @@ from ops.spmm import spmm
 AGGREGATORS: Registry[type[nn.Module]] = Registry("aggregator")
 
 
+def masked_rows(x: Tensor, mask: Tensor | None) -> Tensor:
+    """The rows where `mask` is True, zeros in place of the others; None is all. Shapes: x (N, D), mask (N,)
+    -> (N, D)."""
+    return x if mask is None else x * mask.unsqueeze(1)
+
+
 class LinearAggregator(nn.Module):
     r"""Base of the aggregators :math:`o_i = \sum_{e: j \to i} c(e) x_j` whose c depends on the graph alone.
 

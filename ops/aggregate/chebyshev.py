@@ -5,7 +5,7 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from ops.aggregate.base import AGGREGATORS
+from ops.aggregate.base import AGGREGATORS, masked_rows
 from ops.aggregate.sym import SymmetricSum
 from ops.registry import Scalar
 from ops.relation import Relation
@@ -47,7 +47,8 @@ class Chebyshev(nn.Module):
             there = spmm(whole, x, *weights)
             return 2 * spmm(whole.T, there, weights.transposed, weights.forward) - x
 
-        before, now = source, shifted(source)
+        before = masked_rows(source, relation.senders)
+        now = shifted(before)
         out = self.theta[0] * before + self.theta[1] * now
         for theta in self.theta[2:]:
             before, now = now, 2 * shifted(now) - before

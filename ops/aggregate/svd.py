@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ops.aggregate.base import AGGREGATORS
+from ops.aggregate.base import AGGREGATORS, masked_rows
 from ops.aggregate.sym import SymmetricSum
 from ops.registry import Scalar
 from ops.relation import Relation
@@ -36,11 +36,13 @@ class LowRank(nn.Module):
         """The aggregation."""
         part, base = relation.part, relation.origin.base
         left, right = self._factors(base or relation.origin, source.dtype)
+        sent = right.t() @ masked_rows(source, relation.senders)
         if base is not None:  # the row of a target is r̃ V, whether it was decomposed or not
             weights = self.norm.edge_weights(relation, source.dtype)
-            return spmm(relation, right, *weights) @ (right.t() @ source)
+            return spmm(relation, right, *weights) @ sent
         rows = None if part is None else part.rows
-        return (left if rows is None else left.index_select(0, rows)) @ (right.t() @ source)
+        out = (left if rows is None else left.index_select(0, rows)) @ sent
+        return masked_rows(out, relation.receivers)
 
     def _factors(self, relation: Relation, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """U S and V, (N_dst, q) and (N_src, q); kept by the relation, side by side as one tensor."""

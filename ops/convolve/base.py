@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ops.gradients import differentiable_gradients
 from ops.registry import Registry
 
 CONVOLUTIONS: Registry[type[nn.Module]] = Registry("convolution")
@@ -115,7 +116,7 @@ class _Dense(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph
             apart = [t.view_as(t) for t in (x, m, a, b, c)]  # one tensor may stand in two places
             out = plain_terms(Terms(*apart[2:]), *apart[:2])
-            return torch.autograd.grad(out, apart, grad, create_graph=True)
+            return differentiable_gradients(out, apart, ctx.needs_input_grad, grad)
         dim = x.shape[1]
         across = torch.cat([a.t(), b.t(), c.t()], dim=1)
         grad_x, grad_m, grad_stacked = torch.empty_like(x), torch.empty_like(m), x.new_zeros(3 * dim, dim)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.activation import ACTIVATIONS, NEGATIVE_SLOPE
+from ops.gradients import differentiable_gradients
 from ops.mixture.base import Mix, Mixture
 
 FUSED = (*NEGATIVE_SLOPE, "elu", "tanh")
@@ -68,9 +69,8 @@ class _Mixed(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, p, slope = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph
-            inputs = [v for v, wanted in zip((x, p), ctx.needs_input_grad, strict=False) if wanted]
-            again = iter(torch.autograd.grad(plain_mixture(x, p, ctx.names), inputs, grad, create_graph=True))
-            return *(next(again) if wanted else None for wanted in ctx.needs_input_grad[:2]), None
+            again = plain_mixture(x, p, ctx.names)
+            return *differentiable_gradients(again, (x, p), ctx.needs_input_grad[:2], grad), None
         grad_x = grad * slope if ctx.needs_input_grad[0] else None
         if not ctx.needs_input_grad[1]:
             return grad_x, None, None

@@ -99,7 +99,9 @@ class Graph:
         """The graph in which some items are as new ones are, drawn anew: with probability `share` an item's
         id is not read, it sends nothing, and receives by text_knn alone, as new items do.
 
-        Degrees stay those of the whole graph. Where share is 0 it is the graph itself.
+        Degrees stay those of the whole graph, and filters (`svd`, `chebyshev`) are made of it: its items pass
+        on what others send, nothing of their own. What is the same for all (`global`) reaches new items too.
+        Where share is 0 it is the graph itself.
         Source: DropoutNet (Volkovs et al., NeurIPS 2017), here with the edges of what is dropped.
         """
         if share == 0.0:
@@ -109,13 +111,10 @@ class Graph:
         kept: dict[Relation, Relation] = {}
         for link in self.links:
             if link.relation not in kept and ITEM in (link.source, link.target):
-                relation, edges = link.relation, torch.ones_like(link.relation.index, dtype=torch.bool)
-                if link.source == ITEM:
-                    edges &= mask[relation.index]
-                if link.target == ITEM and link.name != TEXT_KNN:
-                    edges &= mask[relation.row]
-                part = relation.kept(edges)
-                kept |= {relation: part, relation.T: part.T}
+                senders = mask if link.source == ITEM else None
+                receivers = mask if link.target == ITEM and link.name != TEXT_KNN else None
+                part = link.relation.between(senders, receivers)
+                kept |= {link.relation: part, link.relation.T: part.T}
         links = tuple(replace(link, relation=kept.get(link.relation, link.relation)) for link in self.links)
         return replace(self, links=links, known={ITEM: mask.to(torch.get_default_dtype())})
 

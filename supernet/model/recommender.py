@@ -14,6 +14,7 @@ from ops.mixture import Choice, Mix, Mixture, ReadoutMixture, ScoreMixture
 from ops.propagate import Step, propagate
 from ops.readout import LayerWeights
 from supernet.data.graph import ITEM, RELATIONS, SIDES, USER, Graph
+from supernet.data.sampling import sent
 from supernet.data.views import Views
 from supernet.features import FeatureMixture, IdEmbedding
 from supernet.model.layer import Layer, Weights, crowded
@@ -43,7 +44,8 @@ class Dropout:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Zero entries and rescale the rest. Shapes: (N, D) -> (N, D)."""
-        keep = torch.empty_like(x).bernoulli_(1 - self.rate, generator=self.generator)
+        draw = torch.empty_like(x, device=self.generator.device)
+        keep = sent(draw.bernoulli_(1 - self.rate, generator=self.generator), x.device)
         return x * keep.div_(1 - self.rate)
 
 

@@ -199,6 +199,14 @@ def test_dropout_keeps_the_mean_and_is_drawn_from_its_generator(graph, tools, sp
     assert not torch.allclose(drop[0], drop[2])
 
 
+def test_dropout_draws_where_its_generator_is_wherever_the_input_lies():
+    here, there = (torch.Generator().manual_seed(0) for _ in range(2))
+    Dropout(0.25, here)(torch.ones(20, 10))
+    assert Dropout(0.25, there)(torch.ones(20, 10, device="meta")).device.type == "meta"
+    assert torch.equal(here.get_state(), there.get_state())
+    assert not torch.equal(here.get_state(), torch.Generator().manual_seed(0).get_state())
+
+
 def rows_of(users, items):
     return {"user": torch.tensor(users), "item": torch.tensor(items)}
 

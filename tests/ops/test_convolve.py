@@ -40,6 +40,23 @@ def test_is_the_dense_formula_in_second_derivatives(computed, assert_same_twice)
     assert_same_twice(*computed)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
+@pytest.mark.parametrize("name", list(CONVOLUTIONS))
+@pytest.mark.parametrize("constant", [(0,), (1,), (0, 1)], ids=["target", "message", "both"])
+def test_what_needs_no_gradient_does_not_stop_second_derivatives(
+    name, constant, leaf, initialised, assert_same_twice
+):
+    """A text that is read as it is; the zero message of `none`."""
+    module = initialised(CONVOLUTIONS[name](DIM))
+    x = [leaf(N, DIM) for _ in range(3)]
+    for k in constant:
+        x[k].requires_grad_(False)
+    weights = dict(module.named_parameters())
+    expected = REFERENCE[name](x[0], x[1], weights, x[2])
+    leaves = [v for v in (*x, *weights.values()) if v.requires_grad]
+    assert_same_twice(module(*x), expected, leaves)
+
+
 @pytest.mark.parametrize("name", list(CONVOLUTIONS))
 def test_relabelling_nodes_relabels_the_output(name, leaf, initialised):
     module = initialised(CONVOLUTIONS[name](DIM))

@@ -6,6 +6,7 @@ import torch
 
 from ops.aggregate import AGGREGATORS, Attention, LinearAggregator, RelationalMean
 from ops.aggregate.chebyshev import Chebyshev
+from ops.aggregate.overall import OverallMean
 from ops.aggregate.svd import LowRank
 from ops.aggregate.unit import UnitSum
 from ops.mixture import AggregateMixture, calibrating
@@ -28,19 +29,19 @@ def rebuilt(relation, mask):
     )
 
 
-def expected_of(module, source, target, relation, mask):
+def expected_of(module, source, target, relation, mask, scale=SCALE):
     """Weighted sums by a dense matrix of the whole graph's coefficients; others on the rebuilt relation."""
     if isinstance(module, LinearAggregator):
-        return weighted(module, relation, mask * SCALE, source.dtype) @ source
+        return weighted(module, relation, mask * scale, source.dtype) @ source
     if isinstance(module, UnitSum):
-        return weighted(module.norm, relation, mask * SCALE, source.dtype) @ torch.nn.functional.normalize(
+        return weighted(module.norm, relation, mask * scale, source.dtype) @ torch.nn.functional.normalize(
             source, eps=1e-6
         )
     if isinstance(module, RelationalMean):
-        mean = weighted(AGGREGATORS["mean"](DIM), relation, mask * SCALE, source.dtype)
+        mean = weighted(AGGREGATORS["mean"](DIM), relation, mask * scale, source.dtype)
         return module.log_weight[0].exp() * mean @ source
     if isinstance(module, Chebyshev):
-        return weighted(module.norm, relation, mask * SCALE, source.dtype) @ filtered(
+        return weighted(module.norm, relation, mask * scale, source.dtype) @ filtered(
             module, relation, source
         )
     return module(source, target, relation if isinstance(module, LowRank) else rebuilt(relation, mask))
@@ -133,3 +134,57 @@ def test_attention_of_what_is_left_sums_to_one(relation, mask, leaf, initialised
     share = module.coefficients(leaf(relation.n_source, DIM), leaf(relation.n_target, DIM), kept)
     total = share.new_zeros(relation.n_target).index_add(0, kept.row, share)
     torch.testing.assert_close(total, (kept.ptr.diff() > 0).to(total))
+
+
+def nodes(relation):
+    """Sources that send and targets that receive: all but every third."""
+    numbers = (torch.arange(n, device=relation.ptr.device) for n in (relation.n_source, relation.n_target))
+    return [number % 3 != 1 for number in numbers]
+
+
+def between_expected(module, source, target, relation, senders, receivers):
+    """The formula on the sources that send, in the rows of the targets that receive; `global` reaches all."""
+    heard = source * senders.unsqueeze(1)
+    if isinstance(module, OverallMean):
+        return (heard.sum(dim=0) / senders.sum().clamp(min=1)).expand(relation.n_target, -1)
+    if isinstance(module, LowRank):
+        return module(heard, target, relation) * receivers.unsqueeze(1)
+    edges = senders[relation.index] & receivers[relation.row]
+    if isinstance(module, Chebyshev):
+        return weighted(module.norm, relation, edges, source.dtype) @ filtered(module, relation, heard)
+    return expected_of(module, source, target, relation, edges, scale=1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
+@pytest.mark.parametrize("name", list(AGGREGATORS))
+def test_between_some_nodes_no_others_send_or_receive(name, relation, leaf, initialised, assert_same):
+    module = initialised(AGGREGATORS[name](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    senders, receivers = nodes(relation)
+    part = relation.between(senders, receivers)
+    actual = module(source, target, part)
+    expected = between_expected(module, source, target, relation, senders, receivers)
+    assert_same(actual, expected, [source, target, *module.parameters()], note=name)
+    if name != "global":
+        assert not bool(actual[~receivers].any())
+    back = module(target, source, part.T)
+    expected = between_expected(module, target, source, relation.T, receivers, senders)
+    assert_same(back, expected, [source, target, *module.parameters()], note=f"{name}, transposed")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
+@pytest.mark.parametrize("name", ["svd", "chebyshev", "global"])
+def test_rows_and_edges_of_it_are_between_the_same_nodes(
+    name, relation, leaf, initialised, mask, assert_same
+):
+    module = initialised(AGGREGATORS[name](DIM))
+    source, target = leaf(relation.n_source, DIM), leaf(relation.n_target, DIM)
+    senders, receivers = nodes(relation)
+    rows = torch.arange(0, relation.n_target, 2, device=relation.ptr.device)
+    part, leaves = relation.between(senders, receivers), [source, target, *module.parameters()]
+    expected = module(source, target, part)[rows]
+    assert_same(module(source, target[rows], part.rows(rows)), expected, leaves, note=name)
+    thin = relation.kept(mask)
+    edges = mask[part.part.edges]
+    found = module(source, target, thin.between(senders, receivers))
+    assert_same(found, module(source, target, part.kept(edges)), leaves, note=name)

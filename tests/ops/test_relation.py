@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.backend import Backend
-from ops.relation import Relation
+from ops.relation import Relation, _is_at
 from ops.spmm import spmm
 
 
@@ -110,6 +110,21 @@ def test_lists_of_unlike_shape_raise(target, source):
 
 def test_moving_to_where_it_is_changes_nothing(relation, device):
     assert relation.to(relation.ptr.device) is relation
+
+
+@pytest.mark.parametrize(
+    ("wanted", "here", "same"),
+    [
+        ("cpu", "cpu", True),
+        ("cuda", "cuda:0", True),
+        ("cuda", "cuda:1", True),
+        ("cuda:1", "cuda:1", True),
+        ("cuda:1", "cuda:0", False),
+        ("cuda", "cpu", False),
+    ],
+)
+def test_a_device_without_a_number_is_any_of_its_kind(wanted, here, same):
+    assert _is_at(torch.device(wanted), torch.device(here)) == same
 
 
 @pytest.mark.parametrize("asked", ["auto", "torch"])

@@ -102,6 +102,15 @@ def test_it_can_be_differentiated_twice(case, with_offsets, decoupled):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("constant", [0, 1, 2], ids=["queries", "positives", "keys"])
+def test_a_constant_input_does_not_stop_second_derivatives(case, constant, assert_same_twice):
+    inputs, own, ids = case
+    inputs[constant].requires_grad_(False)
+    same = same_cells(own, ids)
+    found, plain = (f(*inputs, same, 0.3) for f in (sampled_softmax, plain_sampled_softmax))
+    assert_same_twice(found, plain, [x for x in inputs if x.requires_grad])
+
+
 def test_same_cells_are_all_cells_of_one_id_by_ascending_rows(case):
     _, own, ids = case
     expected = (own.unsqueeze(1) == ids.unsqueeze(0)).nonzero().t()

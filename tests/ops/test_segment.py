@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from ops.segment import edge_softmax, segment_sum, to_edges
+from ops.segment import edge_attention, edge_softmax, plain_edge_attention, segment_sum, to_edges
 
 H = 2
 
@@ -65,3 +65,12 @@ def test_all_are_differentiable_twice(relation, leaf):
         assert check(lambda v: segment_sum(relation, v) ** 2, edges)
         assert check(lambda v: to_edges(relation, v) ** 2, nodes)
         assert check(lambda v: edge_softmax(relation, v), edges)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64], ids=["float64"])
+@pytest.mark.parametrize("constant", [0, 1], ids=["source", "target"])
+def test_attention_of_a_constant_side_is_differentiable_twice(relation, constant, leaf, assert_same_twice):
+    sides = [leaf(H, relation.n_source), leaf(H, relation.n_target)]
+    sides[constant].requires_grad_(False)
+    found, plain = (f(relation, *sides, 0.2) for f in (edge_attention, plain_edge_attention))
+    assert_same_twice(found, plain, [sides[1 - constant]])

@@ -13,6 +13,7 @@ import torch
 
 from supernet.search import hypergradients
 from supernet.search.hypergradients import HYPERGRADIENTS, neumann
+from supernet.space import SearchSpace
 from tests.search.test_loop import finished, keep, same, score, snapshot
 
 LR = 0.07
@@ -206,3 +207,11 @@ def test_every_method_moves_all_alphas_and_resumes_exactly(tiny, tmp_path, order
     second = tiny.search(settings, recipe, seed=5)
     second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     assert same(finished(second)[0], expected[0])
+
+
+def test_second_derivatives_go_through_a_slot_without_any_gradient(tiny):
+    """The message of `none` is a constant, in a convolution of the supernet as in its derived model."""
+    space = SearchSpace(1, ("none",), ("sage", "ngcf"), ("identity",), ("last",))
+    search = tiny.search(replace(tiny.settings, order="neumann"), space=space)
+    search.alpha_step()
+    assert all(bool(alpha.isfinite().all()) and bool((alpha != 0).any()) for alpha in search.alphas)

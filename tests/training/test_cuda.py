@@ -5,10 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from supernet.data.graph import build_graph
 from supernet.data.sampling import Batches, sent
+from supernet.data.views import View
+from supernet.model import Recommender
 from supernet.runtime import set_up
 from supernet.training.fit import fit
 from supernet.training.recipe import Recipe
+
+from .conftest import DIM, ITEMS, SPACE, USERS
 
 pytestmark = [
     pytest.mark.gpu,
@@ -18,13 +23,22 @@ CUDA = torch.device("cuda")
 RECIPES = {
     "softmax": Recipe(epochs=2, batch_size=20, lr=0.05, negatives=5, correction=0.5),
     "bpr": Recipe(epochs=2, batch_size=20, lr=0.05, loss="bpr", negatives=2, l2=0.1),
+    "dropout": Recipe(epochs=2, batch_size=20, lr=0.05, dropout=0.3),
+    "edge_dropout": Recipe(epochs=2, batch_size=20, lr=0.05, edge_dropout=0.3),
+    "item_dropout": Recipe(epochs=2, batch_size=20, lr=0.05, item_dropout=0.3),
+    "contrast": Recipe(epochs=2, batch_size=20, lr=0.05, contrast=0.5),
 }
 
 
+VIEW = View(torch.randn(ITEMS, 3, generator=torch.Generator().manual_seed(5)), torch.ones(ITEMS))
+
+
 def trained(tiny, recipe, device):
-    """The losses and vectors of a training on a device."""
-    model, data = tiny.model().to(device), tiny.data.to(device)
-    graph = tiny.graph.to(device)
+    """The losses and vectors of a training on a device, of a model that reads a view and ids."""
+    data = tiny.data.to(device)
+    graph = build_graph(tiny.train, USERS, ITEMS, views={"own": VIEW}).to(device)
+    space = replace(SPACE, features=("sum:own",))
+    model = Recommender(space, graph.nodes, DIM, torch.Generator().manual_seed(0), graph.views).to(device)
     seen, generator = data.user_items(["train"]), torch.Generator().manual_seed(0)
     result = fit(model, graph, data.parts["train"], seen, recipe, generator)
     with torch.no_grad():

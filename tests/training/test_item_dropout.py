@@ -1,5 +1,7 @@
 """Items treated as new in a step: ids that are not read, and only the messages that new ones have."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -102,6 +104,33 @@ def test_what_is_new_has_the_vector_of_a_new_item_that_is_folded_in(graph, featu
     edges_in = {TEXT_KNN: Edges(target, source, ITEMS)}
     folded = fold_in(model, graph, new_nodes(graph, ITEM, len(hidden), edges=edges_in, views=views))
     torch.testing.assert_close(vectors, folded)
+
+
+FILTERS = ("svd(3)", "chebyshev", "global")  # they reach nodes that no edge joins
+
+
+@pytest.mark.parametrize("aggregate", FILTERS)
+def test_what_is_new_receives_of_filters_what_a_new_item_does(graph, aggregate):
+    space = SearchSpace(1, (aggregate,), ("light",), ("identity",), ("mean",), features=("sum:own",))
+    model, new = model_of(space, graph), graph.as_new(0.3, gen(3))
+    hidden = (new.known[ITEM] == 0).nonzero().flatten()
+    views = {name: View(v.vectors[hidden], v.known[hidden]) for name, v in graph.views[ITEM].items()}
+    folded = fold_in(model, graph, new_nodes(graph, ITEM, len(hidden), views=views))
+    torch.testing.assert_close(model(new).item[hidden], folded)
+
+
+@pytest.mark.parametrize("aggregate", FILTERS)
+@pytest.mark.parametrize("relations", [(INTERACTIONS,), RELATIONS])
+def test_what_is_new_sends_nothing_by_filters(graph, aggregate, relations):
+    """Whatever its texts say, the vectors of all others stay as they are."""
+    new = graph.as_new(0.4, gen())
+    model = model_of(design(aggregate=aggregate, relations=relations), graph)
+    known, own = new.known[ITEM] > 0, graph.views[ITEM]["own"]
+    other = View(torch.where(known.unsqueeze(1), own.vectors, own.vectors + 5.0), own.known)
+    before, after = model(new), model(replace(new, views={**new.views, ITEM: {"own": other}}))
+    torch.testing.assert_close(after.user, before.user, rtol=0, atol=0)
+    torch.testing.assert_close(after.item[known], before.item[known], rtol=0, atol=0)
+    assert not torch.allclose(after.item[~known], before.item[~known])
 
 
 def test_a_step_draws_them_in_models_that_read_texts_alone(graph):
