@@ -124,20 +124,24 @@ class PyGStepper(Stepper):
         self._descend(batch_loss(self.model, self.mixture(), self.batch(), RECIPE))
 
 
+OF_FULL: dict[str, Callable[[Stepper], None]] = {
+    "dense": Stepper.weight,
+    "alpha": Stepper.alpha,
+    "sampled": lambda full: full.weight("sampled"),
+    "partial": lambda full: full.weight("partial"),
+    "naive": Stepper.naive,
+}
+"""Case → the step that one model of the full space takes."""
+
+
 def steppers(layers: int, dim: int, graph: Graph, pairs: Pairs, names: Sequence[str]) -> dict[str, Callable]:
-    """The step of each named case."""
+    """The step of each named case; models that no case asks for are not built."""
     found: dict[str, Callable[[], None]] = {}
     if "lightgcn" in names:
         found["lightgcn"] = Stepper("lightgcn", layers, dim, graph, pairs).weight
-    full = Stepper("full", layers, dim, graph, pairs)
-    own = {
-        "dense": full.weight,
-        "alpha": full.alpha,
-        "sampled": lambda: full.weight("sampled"),
-        "partial": lambda: full.weight("partial"),
-        "naive": full.naive,
-    }
-    found |= {name: step for name, step in own.items() if name in names}
+    if any(name in OF_FULL for name in names):
+        full = Stepper("full", layers, dim, graph, pairs)
+        found |= {name: lambda step=step: step(full) for name, step in OF_FULL.items() if name in names}
     if "pyg" in names:
         found["pyg"] = PyGStepper(layers, dim, graph, pairs).step
     return found

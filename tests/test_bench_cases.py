@@ -1,18 +1,43 @@
 """The cases that the benchmarks of operators and trainings compare: all are there, and agree."""
 
 import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import measure
+from benchmarks import measure, steps
 from benchmarks import ops as operators
 from benchmarks import train as trainings
 from benchmarks.rivals import runnable
 from ops.aggregate import AGGREGATORS
 from ops.convolve import CONVOLUTIONS
+from supernet.data.graph import build_graph
 
 DIM = 8
+ROOT = Path(__file__).resolve().parents[1]
+LOADED = """
+from types import SimpleNamespace
+import torch
+from benchmarks import supernet
+from supernet.data.dataset import Pairs
+from supernet.runtime import keep_memory
+
+MIB = 2**20
+
+def load(chosen):
+    kept, freed = torch.ones(40 * MIB, dtype=torch.int8), torch.ones(200 * MIB, dtype=torch.int8)
+    return SimpleNamespace(nodes={"user": 1}, kept=kept), Pairs(torch.zeros(1), torch.zeros(1))
+
+keep_memory()
+supernet.load = load
+supernet.steppers = lambda *_: {"dense": lambda: torch.ones(150 * MIB, dtype=torch.int8)}
+supernet.one_case(SimpleNamespace(case="dense", layers=1, dim=8))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +88,38 @@ def test_the_data_of_benchmarks_are_those_of_the_paper_protocol(tmp_path):
     half = measure.Interactions(tmp_path, share=0.5).train
     assert half.users.numel() == 3
     assert set(zip(*(x.tolist() for x in half), strict=True)) <= known
+
+
+def test_only_the_models_that_a_case_asks_for_are_built(data, monkeypatch):
+    built, init = [], steps.Stepper.__init__
+    monkeypatch.setattr(
+        steps.Stepper, "__init__", lambda self, space, *rest: built.append(space) or init(self, space, *rest)
+    )
+    graph = build_graph(data.train, data.n_users, data.n_items)
+    found = steps.steppers(1, DIM, graph, data.train, ["lightgcn"])
+    assert (list(found), built) == (["lightgcn"], ["lightgcn"])
+    found = steps.steppers(1, DIM, graph, data.train, ["lightgcn", "dense", "alpha", "sampled", "naive"])
+    assert built[1:] == ["lightgcn", "full"]
+    for step in found.values():
+        step()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+def test_pages_that_loading_freed_are_in_the_peak_of_the_step_that_uses_them():
+    """Loading holds 40 MiB for good and 200 MiB for a while; the step then takes 150 MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    found = json.loads(done.stdout)
+    assert 200 * measure.MIB <= found["loading"] < 240 * measure.MIB
+    assert found["peak"] >= found["loading"], "the 40 MiB that stay are not in it, those that were freed are"
+
+
+def test_live_tensors_count_shared_memory_once():
+    before = measure.live_tensors()
+    one = torch.zeros(1000)
+    parts = one.split(500)
+    assert measure.live_tensors() - before == one.nbytes == sum(part.nbytes for part in parts)
 
 
 def test_cases_whose_packages_are_missing_are_left_out_aloud(monkeypatch, capsys):
