@@ -85,6 +85,19 @@ def test_the_nearest_texts_are_those_of_a_dense_search(neighbours, monkeypatch):
         nearest_texts(View(vectors, known), 0)
 
 
+@pytest.mark.parametrize("neighbours", [1, 2, 3, 5])
+@pytest.mark.parametrize("apart", [False, True], ids=["own", "new"])
+def test_of_texts_that_are_alike_the_first_are_nearest(neighbours, apart):
+    """Three texts, each many times, as of titles that repeat: whole numbers, so that all ties are exact."""
+    text = torch.arange(300) % 3
+    view = View(torch.eye(3)[text], torch.ones(300))
+    new = View(torch.eye(3)[[2, 0]], torch.ones(2)) if apart else None
+    edges = nearest_texts(view, neighbours, new)
+    for i, said in enumerate([2, 0] if apart else text.tolist()):
+        alike = [j for j in range(300) if text[j] == said and (apart or j != i)]
+        assert edges.source[edges.target == i].tolist() == alike[:neighbours]
+
+
 PAIRS = Pairs(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 2]))
 TRUSTED = Edges(torch.tensor([0, 1]), torch.tensor([1, 2]), 3)
 TIED = Edges(torch.tensor([0, 2]), torch.tensor([3, 0]), 4, torch.tensor([0, 1]), ("a", "b"))
