@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from supernet.data.readers.batches import batches, columns
+from supernet.data.readers.encode import as_text
 from supernet.data.readers.files import table_file
 from supernet.data.views import View
 from supernet.runtime import InputError
@@ -170,7 +171,7 @@ def _unit(view: View, rows: Tensor) -> Tensor:
 
 
 def _table(path: Path, names: Sequence[str]) -> list[list[str]]:
-    """Columns of a csv, tsv or parquet as strings."""
+    """Columns of a csv, tsv or parquet as text without blanks around it."""
     file = table_file(path)
     there = columns(file)
     for name in names:
@@ -178,6 +179,6 @@ def _table(path: Path, names: Sequence[str]) -> list[list[str]]:
             raise InputError(f"{path}: no column {name!r}; its columns are: {', '.join(there)}")
     read: list[list[str]] = [[] for _ in names]
     for part in batches(file, list(names)):
-        for column, own in zip(part, read, strict=True):
-            own.extend(str(value) for value in column.to_pylist())
+        for column, name, own in zip(part, names, read, strict=True):
+            own.extend(as_text(column, file, name).to_pylist())
     return read

@@ -36,6 +36,14 @@ def test_trust_is_read_by_user_id_and_what_is_left_out_is_counted(tmp_path):
         read_trust(written(tmp_path / "other.tsv", "user other", "ann bob"), USERS)
 
 
+def test_blanks_around_an_id_are_none_of_it(tmp_path):
+    path = tmp_path / "trust.csv"
+    path.write_text("user,friend\nbob, ann\nann ,cyd\n", encoding="utf-8")
+    edges, notes = read_trust(path, USERS)
+    assert list(zip(edges.target.tolist(), edges.source.tolist(), strict=True)) == [(0, 2), (1, 0)]
+    assert notes == ()
+
+
 def knowledge(tmp_path, *triples):
     path = written(tmp_path / "kg.tsv", "head relation tail", *triples)
     return path, written(tmp_path / "link.tsv", "item entity", "m1 e1", "m2 e2", "m9 e9")
