@@ -97,6 +97,7 @@ def maximum(relation: Relation, x: Tensor) -> tuple[Tensor, Tensor]:
     empty = empty_rows(relation)
     if empty.numel():
         out, edge = out.index_fill(0, empty, 0.0), edge.index_fill(0, empty, 0)
+    edge = edge.clamp_(max=relation.n_edges - 1)  # NaN equals no edge
     source = relation.index.index_select(0, edge.flatten()).view_as(edge)
     return out, source.index_fill(0, empty, 0) if empty.numel() else source
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from supernet.data.readers.batches import batches, columns
+from supernet.data.readers.encode import as_text
 from supernet.data.readers.files import table_file
 from supernet.data.views import View
 from supernet.runtime import InputError
@@ -135,15 +136,29 @@ def nearest_texts(view: View, neighbours: int, new: View | None = None) -> Edges
     count = min(neighbours, len(known) - (new is None))
     targets, sources = [], []
     size = max(1, CELLS // max(1, len(known)))
-    for start in range(0, len(receivers), size):
+    for start in range(0, len(receivers) if count > 0 else 0, size):
         scores = asking[start : start + size] @ unit.t()
         if new is None:
             own = torch.arange(len(scores))
             scores[own, start + own] = -torch.inf
-        best = scores.topk(count, dim=1).indices
+        best = _best(scores, count)
         targets.append(receivers[start : start + size].repeat_interleave(count))
         sources.append(known[best.flatten()])
     return Edges(torch.cat([known[:0], *targets]), torch.cat([known[:0], *sources]), len(view.known))
+
+
+def _best(scores: Tensor, count: int) -> Tensor:
+    """The places of the `count` largest of each row, of equal ones the lower, whatever the kernel does.
+    Shapes: (B, N), 1 ≤ count ≤ N -> (B, count)."""
+    values, places = scores.topk(min(count + 1, scores.shape[1]), dim=1)
+    tied = (values[:, count:] == values[:, count - 1 : count]).any(dim=1)  # any of these may have been kept
+    best, order = places[:, :count].sort(dim=1)
+    best = best.gather(
+        1, values[:, :count].gather(1, order).sort(dim=1, descending=True, stable=True).indices
+    )
+    if tied.any():
+        best[tied] = scores[tied].sort(dim=1, descending=True, stable=True).indices[:, :count]
+    return best
 
 
 def _unit(view: View, rows: Tensor) -> Tensor:
@@ -156,7 +171,7 @@ def _unit(view: View, rows: Tensor) -> Tensor:
 
 
 def _table(path: Path, names: Sequence[str]) -> list[list[str]]:
-    """Columns of a csv, tsv or parquet as strings."""
+    """Columns of a csv, tsv or parquet as text without blanks around it."""
     file = table_file(path)
     there = columns(file)
     for name in names:
@@ -164,6 +179,6 @@ def _table(path: Path, names: Sequence[str]) -> list[list[str]]:
             raise InputError(f"{path}: no column {name!r}; its columns are: {', '.join(there)}")
     read: list[list[str]] = [[] for _ in names]
     for part in batches(file, list(names)):
-        for column, own in zip(part, read, strict=True):
-            own.extend(str(value) for value in column.to_pylist())
+        for column, name, own in zip(part, names, read, strict=True):
+            own.extend(as_text(column, file, name).to_pylist())
     return read

@@ -22,6 +22,9 @@ from supernet.evaluation.cohorts import item_cohorts
 _PAIRS = 2**18
 """Pairs of items compared at once: bounds the memory by their words."""
 
+_LISTED = 2**22
+"""Pairs of items of lists held at once: 32 MiB for each of the numbers that a pair has."""
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -105,15 +108,10 @@ def diversity(top: Tensor, catalogue: Catalogue) -> float | None:
     """
     if catalogue.words is None:
         return None
-    n = len(catalogue.counts)
     first, second = torch.triu_indices(top.shape[1], top.shape[1], offset=1)
-    a, b = top[:, first], top[:, second]
-    real = (a >= 0) & (b >= 0)
-    keys, place = torch.unique(torch.minimum(a, b)[real] * n + torch.maximum(a, b)[real], return_inverse=True)
-    distances = torch.zeros(real.shape, dtype=torch.float64)
-    distances[real] = torch.from_numpy(_jaccard(catalogue.words, keys.numpy(), n))[place]
-    pairs = real.sum(dim=1)
-    return _mean((distances.sum(dim=1) / pairs.clamp(min=1))[pairs > 0])
+    size = max(1, _LISTED // max(1, len(first)))
+    blocks = [_distances(rows[:, first], rows[:, second], catalogue.words) for rows in top.split(size)]
+    return _mean(torch.cat(blocks))
 
 
 def beyond(top: Tensor, catalogue: Catalogue, ks: Sequence[int]) -> dict[str, float]:
@@ -131,6 +129,17 @@ def bag_of_words(texts: Sequence[str]) -> sparse.csr_array:
     ptr = np.cumsum([0, *map(len, found)])
     ones = np.ones(len(columns), np.int32)
     return sparse.csr_array((ones, np.array(columns, np.int64), ptr), shape=(len(texts), len(words)))
+
+
+def _distances(a: Tensor, b: Tensor, words: sparse.csr_array) -> Tensor:
+    """The mean distance of the pairs (a, b) of each list, of the lists that have a pair. Shapes: (U, P) × 2
+    -> (at most U,) float64."""
+    n, real = words.shape[0], (a >= 0) & (b >= 0)
+    keys, place = torch.unique(torch.minimum(a, b)[real] * n + torch.maximum(a, b)[real], return_inverse=True)
+    distances = torch.zeros(real.shape, dtype=torch.float64)
+    distances[real] = torch.from_numpy(_jaccard(words, keys.numpy(), n))[place]
+    pairs = real.sum(dim=1)
+    return (distances.sum(dim=1) / pairs.clamp(min=1))[pairs > 0]
 
 
 def _jaccard(words: sparse.csr_array, keys: np.ndarray, n: int) -> np.ndarray:

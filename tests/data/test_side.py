@@ -36,6 +36,14 @@ def test_trust_is_read_by_user_id_and_what_is_left_out_is_counted(tmp_path):
         read_trust(written(tmp_path / "other.tsv", "user other", "ann bob"), USERS)
 
 
+def test_blanks_around_an_id_are_none_of_it(tmp_path):
+    path = tmp_path / "trust.csv"
+    path.write_text("user,friend\nbob, ann\nann ,cyd\n", encoding="utf-8")
+    edges, notes = read_trust(path, USERS)
+    assert list(zip(edges.target.tolist(), edges.source.tolist(), strict=True)) == [(0, 2), (1, 0)]
+    assert notes == ()
+
+
 def knowledge(tmp_path, *triples):
     path = written(tmp_path / "kg.tsv", "head relation tail", *triples)
     return path, written(tmp_path / "link.tsv", "item entity", "m1 e1", "m2 e2", "m9 e9")
@@ -83,6 +91,19 @@ def test_the_nearest_texts_are_those_of_a_dense_search(neighbours, monkeypatch):
     assert set(zip(edges.target.tolist(), edges.source.tolist(), strict=True)) == expected
     with pytest.raises(ValueError, match="needs neighbours ≥ 1, found 0"):
         nearest_texts(View(vectors, known), 0)
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, 3, 5])
+@pytest.mark.parametrize("apart", [False, True], ids=["own", "new"])
+def test_of_texts_that_are_alike_the_first_are_nearest(neighbours, apart):
+    """Three texts, each many times, as of titles that repeat: whole numbers, so that all ties are exact."""
+    text = torch.arange(300) % 3
+    view = View(torch.eye(3)[text], torch.ones(300))
+    new = View(torch.eye(3)[[2, 0]], torch.ones(2)) if apart else None
+    edges = nearest_texts(view, neighbours, new)
+    for i, said in enumerate([2, 0] if apart else text.tolist()):
+        alike = [j for j in range(300) if text[j] == said and (apart or j != i)]
+        assert edges.source[edges.target == i].tolist() == alike[:neighbours]
 
 
 PAIRS = Pairs(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 2]))

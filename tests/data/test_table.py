@@ -109,9 +109,23 @@ def test_times_are_numbers_or_iso(tmp_path, first, second, seconds):
 @given(rows=st.lists(st.tuples(IDS, IDS, st.integers(0, 5), st.integers(-(10**12), 10**12)), min_size=1))
 def test_round_trip_of_any_ids(tmp_path, rows):
     data = read_table(path=write(tmp_path / "x.csv", rows), rating="rating", time="time")
-    assert named(data) == [row[:2] for row in rows]
+    assert named(data) == [(user.strip(), item.strip()) for user, item, *_ in rows]
     assert data.ratings.tolist() == [row[2] for row in rows]
     assert data.times.tolist() == [row[3] for row in rows]
+
+
+@pytest.mark.parametrize("blocks", [1 << 20, 24], ids=["one batch", "several"])
+def test_blanks_around_an_id_are_none_of_it(tmp_path, monkeypatch, blocks):
+    """As in `user, item` files; two ids that differ by them alone are one, as the item table has it."""
+    monkeypatch.setattr(batches, "BLOCK_BYTES", blocks)
+    rows = [("u", " b"), ("v ", "a"), (" u", "b c "), ("u\u00a0", "b"), ("\u3000v", "a ")]
+    path = write(tmp_path / "x.csv", rows, ("user", "item"))
+    items = write(tmp_path / "items.csv", [(" a", "A"), ("b ", "B"), ("b c", "C")], ("item", "name"))
+    data = read_table(path=path, items_path=items, title=["name"])
+    assert named(data) == [("u", "b"), ("v", "a"), ("u", "b c"), ("u", "b"), ("v", "a")]
+    assert (data.user_ids.tolist(), data.item_ids.tolist()) == (["u", "v"], ["b", "a", "b c"])
+    assert data.titles.tolist() == ["B", "A", "C"]
+    assert data.notes == ()
 
 
 def test_ids_are_one_vocabulary_over_many_batches(tmp_path, monkeypatch):
@@ -130,7 +144,7 @@ def test_ids_are_one_vocabulary_over_many_batches(tmp_path, monkeypatch):
 
 def test_line_breaks_in_quotes_may_stand_where_a_block_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "BLOCK_BYTES", 100)
-    rows = [(f"u{row}", "two\nlines\n" * (row % 4 + 1), row % 5, row) for row in range(60)]
+    rows = [(f"u{row}", "two\nlines\n" * (row % 4 + 1) + "end", row % 5, row) for row in range(60)]
     assert named(read_table(path=write(tmp_path / "x.csv", rows))) == [row[:2] for row in rows]
 
 

@@ -88,6 +88,20 @@ def test_without_text_there_is_no_diversity_and_titles_stand_in_for_it():
     assert of_titles["diversity@8"] == of_text["diversity@8"]
 
 
+def test_diversity_holds_the_pairs_of_some_lists_at_a_time(monkeypatch):
+    catalogue = Catalogue.of(data(), ["train"])
+    whole, held, distances = BEYOND["diversity"](lists(), catalogue), [], module._distances
+
+    def spied(a, b, words):
+        held.append(a.numel())
+        return distances(a, b, words)
+
+    monkeypatch.setattr(module, "_LISTED", 60)  # two lists of 8 items
+    monkeypatch.setattr(module, "_distances", spied)
+    assert BEYOND["diversity"](lists(), catalogue) == whole
+    assert held == [2 * 28] * 6
+
+
 def test_words_are_sets_and_case_is_ignored():
     words = bag_of_words(["Red red CAR", "car-red", "", "blue"])
     assert words.toarray().tolist() == [[0, 1, 1], [0, 1, 1], [0, 0, 0], [1, 0, 0]]

@@ -21,7 +21,7 @@ def test_a_matrix_has_the_vector_of_item_k_in_row_k(tmp_path):
 
 
 def test_a_table_names_its_items(tmp_path):
-    table = pa.table({"id": ["7", "2"], "image": [[1.0, 2.0], [3.0, 4.0]]})
+    table = pa.table({"id": ["7", " 2"], "image": [[1.0, 2.0], [3.0, 4.0]]})
     pq.write_table(table, tmp_path / "v.parquet")
     rows, _ = read_vectors(tmp_path / "v.parquet", IDS, item="id", vector="image")
     assert rows.array().tolist() == [[3, 4], [0, 0], [1, 2]]

@@ -75,6 +75,21 @@ def test_spmax_of_negative_values_is_not_zero_where_there_is_a_neighbour(relatio
     assert_same(spmax(relation, -x.abs() - 1), dense_maximum(dense, -x.abs() - 1), [x])
 
 
+def test_a_maximum_of_nan_is_nan_and_has_some_neighbour(backend, device, dtype):
+    """In a diverged model: never an index out of range."""
+    if backend == "scatter":
+        pytest.skip("the scatter kernel never compares NaN as greater")
+    target, source = torch.tensor([[0, 0, 1, 3], [0, 1, 2, 1]], device=device)
+    relation = Relation.from_edges(target, source, 4, 3, backend)
+    x = torch.tensor([[1.0, 2.0], [torch.nan, 3.0], [4.0, 5.0]], dtype=dtype, device=device)
+    x.requires_grad_()
+    out = spmax(relation, x)
+    expected = x.new_tensor([[torch.nan, 3.0], [4.0, 5.0], [0.0, 0.0], [torch.nan, 3.0]])
+    torch.testing.assert_close(out, expected, equal_nan=True)
+    (grad,) = torch.autograd.grad(out.nan_to_num(0.0).sum(), x)
+    torch.testing.assert_close(grad[:, 1], x.new_tensor([0.0, 2.0, 1.0]))
+
+
 @pytest.mark.parametrize("graph", ["hub"], indirect=True)
 def test_a_tied_maximum_sends_its_gradient_to_one_of_the_tied(relation, dense, dtype, device):
     x = torch.tensor([[1.0], [2.0], [2.0], [0.0], [2.0], [1.0]], dtype=dtype, device=device).requires_grad_()

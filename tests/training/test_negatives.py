@@ -116,6 +116,17 @@ def test_the_loss_is_that_of_the_kept_negatives(name, similarity, vectors):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("names", [("dot",), ("dot", "cosine")], ids=str)
+@pytest.mark.parametrize("similarity", ["cosine", "score"])
+def test_a_learnt_temperature_chooses_as_a_given_one_does(names, similarity, vectors):
+    """At 0.05 other items of the pool are hard than at 1."""
+    recipe = Recipe(similarity=similarity, sampling="hard", negatives=2, candidates=3, hard=0.5)
+    p = {} if len(names) == 1 else {"score": torch.tensor([0.3, 0.7])}
+    unit, given = (replace(recipe, temperature=t) for t in (1.0, 0.05))
+    learnt = batch_loss(model(*names), vectors, ALL, unit, p, sharpness=torch.tensor(1 / 0.05))
+    torch.testing.assert_close(learnt, batch_loss(model(*names), vectors, ALL, given, p))
+
+
 def dense(vectors, names, similarity, offset=0.0):
     """Scores of the batch's users with all items, from the whole matrix."""
     if similarity == "cosine" or names == ("cosine",):

@@ -22,19 +22,21 @@ class Vocabulary:
         self._values = pa.array([], pa.string())
 
     def encode(self, column: pa.Array, at: Column) -> NDArray[np.int32]:
-        """Codes (n,) of a column of ids. Errors: InputError naming the line of an empty id."""
+        """Codes (n,) of a column of ids, blanks around them left out. Errors: InputError naming the line of
+        an empty id."""
         if not (is_text(column.type) or pa.types.is_integer(column.type)):
             at.refuse(column.type, "ids must be text or whole numbers")
         encoded = column.cast(pa.string()).fill_null("").dictionary_encode()
-        blank = pc.equal(pc.utf8_trim_whitespace(encoded.dictionary), "").to_numpy(zero_copy_only=False)
-        indices = encoded.indices.to_numpy()
+        ids = pc.utf8_trim_whitespace(encoded.dictionary).dictionary_encode()  # blanks may make two ids one
+        values, indices = ids.dictionary, ids.indices.to_numpy()[encoded.indices.to_numpy()]
+        blank = pc.equal(values, "").to_numpy(zero_copy_only=False)
         if blank.any():
             at.fail(_first(blank[indices]), column, "is empty; every row needs an id")
-        found = pc.index_in(encoded.dictionary, value_set=self._values)
+        found = pc.index_in(values, value_set=self._values)
         codes = found.fill_null(-1).to_numpy().copy()
         new = codes < 0
         codes[new] = len(self._values) + np.arange(new.sum())
-        self._values = pa.concat_arrays([self._values, encoded.dictionary.filter(pa.array(new))])
+        self._values = pa.concat_arrays([self._values, values.filter(pa.array(new))])
         return codes[indices]
 
     def ids(self) -> Strings:
@@ -86,6 +88,15 @@ def times(column: pa.Array, at: Column) -> Float64:
     if not np.isfinite(values).all():
         at.fail(_first(~np.isfinite(values)), column, why)
     return values
+
+
+def as_text(column: pa.Array, file: TableFile, name: str) -> pa.Array:
+    """A column as text without blanks around it, '' where there is none. Errors: InputError for a column of
+    lists or the like."""
+    kind = column.type
+    if not (is_text(kind) or pa.types.is_primitive(kind)):
+        raise InputError(f"{file.path}: column {name!r} is of type {kind}; it must hold text or numbers")
+    return pc.utf8_trim_whitespace(column.cast(pa.string()).fill_null(""))
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from supernet.data.interactions import Interactions, Strings
 from supernet.data.readers.batches import batches, columns
-from supernet.data.readers.encode import is_text
+from supernet.data.readers.encode import as_text
 from supernet.data.readers.files import ItemTable, TableFile
 from supernet.runtime import InputError
 
@@ -65,16 +65,9 @@ def text_columns(file: TableFile, names: Sequence[str]) -> list[pa.Array]:
             f"{file.path}: the file has a header but no rows; leave it out, or give a row per item"
         )
     return [
-        pa.concat_arrays([_strings(part, file, name) for part in parts])
+        pa.concat_arrays([as_text(part, file, name) for part in parts])
         for name, parts in zip(names, zip(*found, strict=True), strict=True)
     ]
-
-
-def _strings(column: pa.Array, file: TableFile, name: str) -> pa.Array:
-    kind = column.type
-    if not (is_text(kind) or pa.types.is_primitive(kind)):
-        raise InputError(f"{file.path}: column {name!r} is of type {kind}; it must hold text or numbers")
-    return pc.utf8_trim_whitespace(column.cast(pa.string()).fill_null(""))
 
 
 def _join(columns: Sequence[Strings], by: str) -> Strings | None:

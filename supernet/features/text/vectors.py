@@ -93,7 +93,7 @@ def _table(path: Path, item: str, vector: str) -> tuple[list[str], Callable[[Pla
             if not rows:
                 raise InputError(f"{path}: it has no rows; give one for each item")
             parts = file.iter_batches(BLOCK, columns=[item])
-            ids = [str(value) for part in parts for value in part.column(item).to_pylist()]
+            ids = [str(value).strip() for part in parts for value in part.column(item).to_pylist()]
             return ids, stacked(_vectors(path, file, vector), rows).__getitem__
     except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot read the columns {item!r} and {vector!r}: {error}") from None

@@ -90,7 +90,8 @@ def batch_loss(
     users = read(vectors.user.index_select(0, batch.users))
     if recipe.sampling == "hard":
         pool = read(F.embedding(batch.negatives, vectors.item.detach()))
-        batch = batch._replace(negatives=hardest(score, users, pool, batch.negatives, recipe))
+        sharp = score if sharpness is None else _times(score, sharpness)
+        batch = batch._replace(negatives=hardest(sharp, users, pool, batch.negatives, recipe))
     items = read(vectors.item.index_select(0, batch.items))
     negatives = read(_negatives(batch.negatives, vectors.item))
     unit = cosine and only is not None  # dot and cosine agree
