@@ -22,8 +22,8 @@ from supernet.runtime import InputError
 from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace
 
-OWN_STREAM = 1 << 32
-"""Added to the seed of a search: its strategies draw designs by the seed itself."""
+OWN_STREAM = 1 << 20
+"""Added to the seed of a search: its strategies draw designs by the seed itself. torch reads 32 bits of it."""
 
 LEADERS = ("lightgcn", DERIVED)
 """Whose tuned recipe the models without their own take: the first that has one."""

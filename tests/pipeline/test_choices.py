@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import hydra
 import pytest
+import torch
 
 from supernet.config import conf_folder, load_space, register_schemas, typed, validate_derive
 from supernet.pipeline import choices
-from supernet.pipeline.choices import choose
+from supernet.pipeline.choices import choose, random_designs
 from supernet.pipeline.contenders import Contender, Fusion
 from supernet.pipeline.protocol import check_run
 from supernet.pipeline.recipes import VERSION, origin, read_recipes
@@ -268,6 +269,14 @@ def with_published(*overrides, taken=None):
     validate_derive(config)
     bench = SimpleNamespace(run=run(), derive=config)
     return {c.name: c for c in choose(bench, GENOTYPE, taken, None, logging.getLogger())}
+
+
+def test_random_designs_are_not_those_that_a_search_by_the_same_seed_drew():
+    bench = SimpleNamespace(run=run(), derive=SimpleNamespace(random_genotypes=4))
+    ours = [{s: n[0] for s, n in d.candidates().items()} for d in random_designs(bench, GENOTYPE).values()]
+    space, generator = space_of(run().space), torch.Generator().manual_seed(GENOTYPE.seed)
+    theirs = [space.fixed(space.sample(generator)).candidates() for _ in range(4)]
+    assert not any(own == {s: n[0] for s, n in other.items()} for own in ours for other in theirs)
 
 
 def test_a_baseline_may_have_another_depth_beside_its_own(fake_tuning):
