@@ -23,7 +23,7 @@ from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace
 
 OWN_STREAM = 1 << 20
-"""Added to the seed of a search: its strategies draw designs by the seed itself. torch reads 32 bits of it."""
+"""Added to the seed of a search: its strategies draw designs by the seed itself (torch reads 32 bits)."""
 
 LEADERS = ("lightgcn", DERIVED)
 """Whose tuned recipe the models without their own take: the first that has one."""
