@@ -123,9 +123,10 @@ def peak_memory() -> int:
 
 
 def live_tensors() -> int:
-    """Bytes of all tensors that the process holds, those that share memory counted once."""
-    tensors = [found for found in gc.get_objects() if issubclass(type(found), torch.Tensor)]
-    storages = [tensor.untyped_storage() for tensor in tensors]
+    """Bytes of all dense tensors of the process in main memory, those that share memory counted once."""
+    tensors = (found for found in gc.get_objects() if issubclass(type(found), torch.Tensor))
+    dense = [tensor for tensor in tensors if (tensor.layout, tensor.device.type) == (torch.strided, "cpu")]
+    storages = [tensor.untyped_storage() for tensor in dense]
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 

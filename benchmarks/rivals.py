@@ -32,31 +32,50 @@ def runnable(cases: Iterable[str]) -> list[str]:
     return found
 
 
-def pyg_aggregators(dim: int) -> dict[str, nn.Module]:
-    """PyG's layer for each aggregator of ours that it has; none where it is not installed."""
+def pyg_aggregators(edges: Tensor) -> dict[str, dict[str, nn.Module]]:
+    """PyG's layers for each aggregator of ours that it has, by form; none where it is not installed.
+
+    LGConv, as PyG's LightGCN calls it, finds the degrees and weights of the edges anew at every call ("pyg");
+    ours keep them, and so does "pyg_normalised".
+    """
     if not runnable(["pyg"]):
         return {}
-    from torch_geometric.nn import GATConv, LGConv, SimpleConv
+    from torch_geometric.nn import LGConv, SimpleConv
 
+    plain = {name: {"pyg": SimpleConv(aggr=name)} for name in ("sum", "mean", "max")}
+    return {**plain, "sym": {"pyg": LGConv(), "pyg_normalised": Normalised(edges)}}
+
+
+def pyg_convolutions(edges: Tensor, dim: int) -> dict[str, dict[str, nn.Module]]:
+    """The same for each convolution of ours; gat: attention, and the linear map of its result."""
+    if not runnable(["pyg"]):
+        return {}
+    from torch_geometric.nn import GATConv, GCNConv, GINConv, LGConv, SAGEConv
+
+    plain = {"add_self_loops": False, "bias": False}
     return {
-        **{name: SimpleConv(aggr=name) for name in ("sum", "mean", "max")},
-        "sym": LGConv(),
-        "attention": GATConv(dim, dim // 2, heads=2, add_self_loops=False),
+        "light": {"pyg": LGConv(), "pyg_normalised": Normalised(edges)},
+        "gcn": {"pyg": GCNConv(dim, dim, **plain), "pyg_normalised": GCNConv(dim, dim, cached=True, **plain)},
+        "gat": {"pyg": GATConv(dim, dim // 2, heads=2, **plain)},
+        "sage": {"pyg": SAGEConv(dim, dim, bias=False)},
+        "gin": {"pyg": GINConv(nn.Linear(dim, dim, bias=False))},
     }
 
 
-def pyg_convolutions(dim: int) -> dict[str, nn.Module]:
-    """PyG's layer for each convolution of ours that it has; none where it is not installed."""
-    if not runnable(["pyg"]):
-        return {}
-    from torch_geometric.nn import GCNConv, GINConv, LGConv, SAGEConv
+class Normalised(nn.Module):
+    """PyG's LGConv with the weights of its edges given."""
 
-    return {
-        "light": LGConv(),
-        "gcn": GCNConv(dim, dim, add_self_loops=False, bias=False),
-        "sage": SAGEConv(dim, dim, bias=False),
-        "gin": GINConv(nn.Linear(dim, dim, bias=False)),
-    }
+    def __init__(self, edges: Tensor) -> None:
+        super().__init__()
+        from torch_geometric.nn import LGConv
+        from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+        self.conv = LGConv(normalize=False)
+        _, self.weight = gcn_norm(edges, add_self_loops=False)
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        """The layer."""
+        return self.conv(x, edges, self.weight)
 
 
 class PyGMixture(nn.Module):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,15 @@ supernet.one_case(SimpleNamespace(case="dense", layers=1, dim=8))
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def pyg():
+    """PyG, where it is installed, is imported before the tests: it warns of packages that it imports."""
+    if importlib.util.find_spec("torch_geometric") is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("torch_geometric.nn")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """40 users with 5 to 9 of 30 items for train and one for test."""
@@ -69,6 +79,24 @@ def test_every_aggregator_and_convolution_has_a_case_that_holds(sides):
     light, residual = (convolutions[name]["torch"]() for name in ("light", "residual"))
     share = CONVOLUTIONS["residual"](DIM).share
     assert (residual - (1 - share) * light - share * own.x).abs().max() < 1e-6
+
+
+def test_gat_is_attention_and_its_linear_map(sides):
+    attention, gat = operators.aggregators(sides, DIM)["attention"], operators.convolutions(sides, DIM)["gat"]
+    assert set(attention) == {"torch"}, "PyG's GATConv has the linear map, and stands beside gat"
+    weight = operators.initialised(CONVOLUTIONS["gcn"](DIM)).weight
+    torch.testing.assert_close(gat["torch"](), attention["torch"]() @ weight)
+
+
+def test_pygs_layers_stand_beside_ours_with_the_weights_of_edges_given_and_not(sides):
+    if importlib.util.find_spec("torch_geometric") is None:
+        pytest.skip("needs torch-geometric (the bench extra)")
+    cases = operators.aggregators(sides, DIM) | operators.convolutions(sides, DIM)
+    found = {name: {form for form in forms if form.startswith("pyg")} for name, forms in cases.items()}
+    both, one = {"pyg", "pyg_normalised"}, {"pyg"}
+    expected = {"sym": both, "light": both, "gcn": both, "gat": one, "sage": one, "gin": one}
+    expected |= dict.fromkeys(("sum", "mean", "max"), one)
+    assert {name: forms for name, forms in found.items() if forms} == expected
 
 
 @pytest.mark.filterwarnings("ignore:Sparse invariant checks:UserWarning")
@@ -117,9 +145,10 @@ def test_pages_that_loading_freed_are_in_the_peak_of_the_step_that_uses_them():
 
 def test_live_tensors_count_shared_memory_once():
     before = measure.live_tensors()
-    one = torch.zeros(1000)
+    one, sparse = torch.zeros(1000), torch.eye(2).to_sparse()
     parts = one.split(500)
     assert measure.live_tensors() - before == one.nbytes == sum(part.nbytes for part in parts)
+    assert sparse.layout == torch.sparse_coo, "passed over"
 
 
 def test_cases_whose_packages_are_missing_are_left_out_aloud(monkeypatch, capsys):
