@@ -3,9 +3,9 @@ numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from supernet.data.readers.files import ItemTable
+
+T = TypeVar("T")
 
 PARTS = ("train", "alpha", "valid", "test")
 """train: weights, and the only edges in the graph · alpha: architecture · valid: selection · test: opened
@@ -30,17 +32,26 @@ class Pairs(NamedTuple):
         return self.users.numel() > 0
 
 
-class UserItems(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class UserItems:
     """The items of each user in CSR form. Shapes: ptr (N_users + 1,) int64, items (E,) int64, ascending in a
     row."""
 
     ptr: Tensor
     items: Tensor
+    _cache: dict[str, tuple[Hashable, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def counts(self) -> Tensor:
         """Number of items of each user, (N_users,) int64."""
         return self.ptr.diff()
+
+    def cached(self, name: str, key: Hashable, make: Callable[[], T]) -> T:
+        """What depends on these items and the key alone: made at the first call, kept until that name is
+        asked for with another key, so that trials of many settings do not fill the memory."""
+        if name not in self._cache or self._cache[name][0] != key:
+            self._cache[name] = key, make()
+        return cast(T, self._cache[name][1])
 
 
 class Fold(NamedTuple):

@@ -72,7 +72,8 @@ def unseen_negatives(
 ) -> Tensor:
     """`count` items a user, drawn uniformly from those the user has not seen; from all, where none is left.
 
-    Exact for any density: a rank among the unseen items is drawn, and turned into that item by a search.
+    Exact for any density: a rank among the unseen items is drawn, and turned into that item by a search in a
+    list of all pairs, which `seen` keeps.
     Shapes: users (B,) -> (B, count) int64.
     """
     free = (n_items - seen.counts[users]).unsqueeze(1)
@@ -81,7 +82,8 @@ def unseen_negatives(
     share = sent(share, users.device)
     rank = torch.minimum((share * limit).long(), limit - 1)
     wanted = users.unsqueeze(1) * (n_items + 1) + rank
-    passed = torch.searchsorted(_unseen_before(seen, n_items), wanted, right=True)
+    before = seen.cached("unseen", n_items, lambda: _unseen_before(seen, n_items))
+    passed = torch.searchsorted(before, wanted, right=True)
     return torch.where(free > 0, rank + passed - seen.ptr[users].unsqueeze(1), rank)
 
 

@@ -3,12 +3,14 @@ alike."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -51,10 +53,11 @@ def read_trust(
 ) -> tuple[Edges, tuple[str, ...]]:
     """From a table of two columns of user ids: each user receives from the friends that stand beside them.
 
-    Users that the data does not have, edges from a user to themselves, and repetitions are left out, and
-    counted. Errors: InputError for a missing file or column, and where no edge is left.
+    Users that the data does not have, edges from a user to themselves, repetitions and rows with an empty
+    cell are left out, and counted. Errors: InputError for a missing file or column, and where no edge is
+    left.
     """
-    who, whom = _table(path, (user, friend))
+    (who, whom), blank = _table(path, (user, friend))
     known = {name: k for k, name in enumerate(user_ids)}
     target = np.array([known.get(name, -1) for name in who])
     source = np.array([known.get(name, -1) for name in whom])
@@ -62,7 +65,7 @@ def read_trust(
     own = (target == source) & ~strange
     pairs = np.unique(np.stack([target, source], axis=1)[~strange & ~own], axis=0)
     repeated = int((~strange & ~own).sum()) - len(pairs)
-    notes = [
+    notes = blank + [
         f"{path.name}: {count:,} edges {words} were left out"
         for count, words in (
             (int(strange.sum()), "of users without interactions"),
@@ -84,11 +87,11 @@ def read_knowledge(
     is tied to, by the type of the tie; where it is the tail, the type is another one, "relation⁻¹".
 
     Entities are numbered as they are met. An item tied to one entity by several types keeps the first; such,
-    and items without any tie, are counted. Errors: InputError for a missing file or column, and where no item
-    is tied to anything.
+    items without any tie, and rows with an empty cell, which tie nothing, are counted. Errors: InputError for
+    a missing file or column, and where no item is tied to anything.
     """
-    heads, kinds, tails = _table(path, ("head", "relation", "tail"))
-    linked, entities = _table(items_path, ("item", "entity"))
+    (heads, kinds, tails), blank = _table(path, ("head", "relation", "tail"))
+    (linked, entities), unlinked = _table(items_path, ("item", "entity"))
     known = {name: k for k, name in enumerate(item_ids)}
     items_of: dict[str, list[int]] = {}
     for linked_item, entity in zip(linked, entities, strict=True):
@@ -115,7 +118,8 @@ def read_knowledge(
     if several:
         notes.append(f"{path.name}: {several:,} further ties of an item to the same entity were left out")
     types = torch.tensor(list(found.values()), dtype=torch.int64)
-    return Edges(edges[:, 0].clone(), edges[:, 1].clone(), len(number), types, tuple(names)), tuple(notes)
+    found_edges = Edges(edges[:, 0].clone(), edges[:, 1].clone(), len(number), types, tuple(names))
+    return found_edges, (*notes, *blank, *unlinked)
 
 
 def nearest_texts(view: View, neighbours: int, new: View | None = None) -> Edges:
@@ -170,15 +174,21 @@ def _unit(view: View, rows: Tensor) -> Tensor:
     return unit
 
 
-def _table(path: Path, names: Sequence[str]) -> list[list[str]]:
-    """Columns of a csv, tsv or parquet as text without blanks around it."""
+def _table(path: Path, names: Sequence[str]) -> tuple[list[list[str]], list[str]]:
+    """Columns of a csv, tsv or parquet as text without blanks around it, rows with an empty cell left out;
+    a note of these."""
     file = table_file(path)
     there = columns(file)
     for name in names:
         if name not in there:
             raise InputError(f"{path}: no column {name!r}; its columns are: {', '.join(there)}")
     read: list[list[str]] = [[] for _ in names]
+    rows = 0
     for part in batches(file, list(names)):
-        for column, name, own in zip(part, names, read, strict=True):
-            own.extend(as_text(column, file, name).to_pylist())
-    return read
+        cells = [as_text(column, file, name) for column, name in zip(part, names, strict=True)]
+        whole = functools.reduce(pc.and_, [pc.not_equal(column, "") for column in cells])
+        rows += len(whole)
+        for column, own in zip(cells, read, strict=True):
+            own.extend(column.filter(whole).to_pylist())
+    left = rows - len(read[0])
+    return read, [f"{path.name}: {left:,} rows with an empty cell were left out"] if left else []

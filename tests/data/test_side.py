@@ -1,6 +1,8 @@
 """Edges beside the interactions: read by id, counted, and the nearest texts against a dense search."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -67,6 +69,32 @@ def test_an_item_receives_from_what_it_is_tied_to_in_either_direction(tmp_path):
     assert notes == (
         "kg.tsv: 2 of 3 items are tied to 2 entities, by 3 edges of 2 types",
         "kg.tsv: 1 further ties of an item to the same entity were left out",
+    )
+
+
+@pytest.mark.parametrize("format", ["tsv", "parquet"])
+def test_an_empty_cell_is_no_entity(tmp_path, format):
+    """No hub of all items whose tie says nothing."""
+    triples = {
+        "head": ["e1", "e1", "e2", ""],
+        "relation": ["a", "a", "b", "a"],
+        "tail": ["p", "", None, "e2"],
+    }
+    links = {"item": ["m1", "m2", "m3"], "entity": ["e1", "e2", None]}
+    paths = [tmp_path / f"{name}.{format}" for name in ("kg", "link")]
+    for path, table in zip(paths, (triples, links), strict=True):
+        if format == "parquet":
+            pq.write_table(pa.table(table), path)
+        else:
+            rows = [table, *zip(*table.values(), strict=True)]
+            path.write_text("".join("\t".join(v or " " for v in row) + "\n" for row in rows), "utf-8")
+    edges, notes = read_knowledge(*paths, ITEMS)
+    found = zip(edges.target.tolist(), edges.source.tolist(), edges.types.tolist(), strict=True)
+    assert (list(found), edges.n_source, edges.names) == ([(0, 0, 0)], 1, ("a",))
+    assert notes == (
+        f"kg.{format}: 1 of 3 items are tied to 1 entities, by 1 edges of 1 types",
+        f"kg.{format}: 3 rows with an empty cell were left out",
+        f"link.{format}: 1 rows with an empty cell were left out",
     )
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from supernet.data.dataset import UserItems
 from supernet.data.popularity import TOTAL, popularity, shared_weighted, unseen_weighted
+from supernet.training.losses import SAMPLINGS, draw_negatives
+from supernet.training.recipe import Recipe
 
 ROWS = [{0, 3, 5}, {0}, {1, 2, 3, 4, 5}, {0, 5}, {0, 5}, set()]
 DEGREES = torch.tensor([4.0, 1, 1, 2, 1, 4])
@@ -91,3 +93,25 @@ def test_draws_repeat_with_their_generator():
     weights = popularity(csr(ROWS), 6, 0.75)
     assert torch.equal(shared_weighted(50, weights, gen(3)), shared_weighted(50, weights, gen(3)))
     assert shared_weighted(0, weights, gen()).shape == (0,)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(loss="bpr", negatives=3, sampling=how) for how in SAMPLINGS[:2]])
+def test_what_is_searched_is_made_once_and_draws_stay_the_same(recipe, monkeypatch):
+    """Steps that share one `seen` look at all pairs in the first one alone."""
+    users, made = torch.tensor([5, 0, 1, 2, 3, 4]), []
+    spy = lambda counts, **how: made.append(counts) or repeat(counts, **how)  # noqa: E731
+    repeat = torch.repeat_interleave
+    alone = [draw_negatives(users, csr(ROWS), 6, recipe, gen(k)) for k in range(3)]
+    monkeypatch.setattr(torch, "repeat_interleave", spy)
+    seen = csr(ROWS)
+    shared = [draw_negatives(users, seen, 6, recipe, gen(k)) for k in range(3)]
+    assert len(made) == 1
+    assert all(torch.equal(a, b) for a, b in zip(alone, shared, strict=True))
+
+
+def test_another_exponent_has_its_own_weights_and_draws():
+    users, seen = torch.tensor([5, 0, 1, 2, 3, 4]).repeat(50), csr(ROWS)
+    for exponent in (0.0, 2.0, 0.0):
+        recipe = Recipe(loss="bpr", negatives=3, sampling="popularity", popularity=exponent)
+        expected = draw_negatives(users, csr(ROWS), 6, recipe, gen())
+        assert torch.equal(draw_negatives(users, seen, 6, recipe, gen()), expected)
