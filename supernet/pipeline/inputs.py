@@ -11,6 +11,8 @@ from supernet.config import TrainConfig, arguments
 from supernet.runtime import InputError, write_json
 
 INPUTS = "inputs.json"
+ITEM_TABLES = ("items.tsv", ".item")
+"""How the names of item tables in a folder of data end."""
 
 
 def keep_inputs(folder: Path, config: TrainConfig) -> None:
@@ -39,7 +41,14 @@ def check_inputs(folder: Path, config: TrainConfig) -> None:
 
 
 def input_files(config: TrainConfig) -> Iterator[tuple[str, Path]]:
-    """Every file by its key; of a folder, the files in it: "data.path/train.txt"."""
+    """Every file by its key; of a folder, the files in it: "data.path/train.txt". Without views of the texts
+    not the table of items: titles and the attributes of rules are read when they are asked for."""
+    for key, path in _files(config):
+        if config.text.views or not (key == "data.items_path" or path.name.endswith(ITEM_TABLES)):
+            yield key, path
+
+
+def _files(config: TrainConfig) -> Iterator[tuple[str, Path]]:
     named = {f"data.{key}": value for key, value in arguments(config.data).items() if key.endswith("path")}
     named |= {f"graph.{key}": v for key, v in arguments(config.graph).items() if key.endswith("path")}
     named |= {f"text.views.{name}.path": view.get("path") for name, view in config.text.views.items()}

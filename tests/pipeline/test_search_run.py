@@ -11,6 +11,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from supernet.config import TrainConfig
+from supernet.config.data_schemas import LightgcnData, TableData
+from supernet.pipeline.inputs import input_files
 from supernet.space import Genotype
 
 from .conftest import ROOT, command, data_of
@@ -116,6 +119,22 @@ def test_a_run_whose_files_have_changed_is_refused(finished, clicks, tmp_path, s
     result = command(script, *line)
     assert result.returncode == 2
     assert "is gone since" in result.stderr
+
+
+def test_the_table_of_items_counts_where_texts_are_read(tmp_path):
+    for name in ("clicks.csv", "titles.csv", "items.tsv", "train.txt", "a.item", "image.npy"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "sub").mkdir()
+    data = TableData(path=str(tmp_path / "clicks.csv"), items_path=str(tmp_path / "titles.csv"))
+    config = TrainConfig(data=data)
+    assert [key for key, _ in input_files(config)] == ["data.path"]
+    config.text.views = {"own": {"encoder": "vectors", "path": str(tmp_path / "image.npy")}}
+    assert [key for key, _ in input_files(config)] == ["data.path", "data.items_path", "text.views.own.path"]
+    folder = TrainConfig(data=LightgcnData(path=str(tmp_path)))
+    names = ["clicks.csv", "image.npy", "titles.csv", "train.txt"]
+    assert [key for key, _ in input_files(folder)] == [f"data.path/{name}" for name in names]
+    folder.text.views = config.text.views
+    assert {"data.path/items.tsv", "data.path/a.item"} < {key for key, _ in input_files(folder)}
 
 
 def test_a_damaged_checkpoint_is_one_message(finished, tmp_path):
