@@ -165,6 +165,13 @@ def search_tables(searches: dict[str, dict]) -> list[str]:
     return parts
 
 
+PUBLISHED = {
+    "gowalla/lightgcn_bpr": "Published: epoch 5 0.1071/0.0894, the log in the README of LightGCN-PyTorch (3 "
+    "layers, lr .001, weights drawn with a standard deviation of .1)."
+}
+"""What others had at equal epochs."""
+
+
 def reproduction_tables(path: Path) -> list[str]:
     """The rows of benchmarks/reproduction.py, and their curves; none where there is no file."""
     if not path.is_file():
@@ -197,7 +204,8 @@ def reproduction_tables(path: Path) -> list[str]:
             f"{p['epoch']} {p['recall']:.4f}/{p['ndcg']:.4f} ({p['seconds']:,.0f} s)"
             for p in rows[0]["curve"]
         )
-        curves += ["", f"{data}, {recipe}, seed {rows[0]['seed']}, epoch Recall/NDCG: {', '.join(points)}."]
+        told = f"{data}, {recipe}, seed {rows[0]['seed']}, epoch Recall/NDCG: {', '.join(points)}."
+        curves += ["", " ".join(filter(None, [told, PUBLISHED.get(f"{data}/{recipe}")]))]
     return head + curves
 
 

@@ -4,7 +4,7 @@ import json
 
 from benchmarks import measure
 from benchmarks.quality import model_line
-from benchmarks.quality_tables import quality_tables
+from benchmarks.quality_tables import quality_tables, reproduction_tables
 from benchmarks.source_lines import same_of
 
 
@@ -56,3 +56,19 @@ def test_a_scenario_does_not_replace_the_data_set_of_its_name(tmp_path):
         "### scenario ml-100k, strict protocol": ["**derived**", "pop"],
         "### scenario social, strict protocol": ["**derived**"],
     }
+
+
+def test_a_published_curve_stands_beside_ours_of_the_same_model(tmp_path):
+    curve = [{"epoch": 5, "recall": 0.1, "ndcg": 0.08, "seconds": 60.0}]
+    same = {"epochs": 5, "recipe": {}, "layers": 3, "recall": 0.1, "value": 0.08, "seconds": 60.0}
+    rows = [
+        same | {"name": f"reproduction/{data}/lightgcn_{loss}", "seed": seed, "commit": "c", "curve": curve}
+        for data, loss in (("gowalla", "bpr"), ("gowalla", "softmax"), ("yelp2018", "bpr"))
+        for seed in (0, 1)
+    ]
+    path = tmp_path / "reproduction.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    lines = reproduction_tables(path)
+    assert "| gowalla | lightgcn_bpr | 3 | 2 | 5 | 0.1000 ± 0.0000 | 0.0800 ± 0.0000 | 60 | c |" in lines
+    told = [line for line in lines if "epoch Recall/NDCG: 5 0.1000/0.0800 (60 s)." in line]
+    assert ["Published: epoch 5 0.1071/0.0894" in line for line in told] == [True, False, False]
