@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,15 +14,11 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.data.views import Views
 from supernet.model import Recommender
-from supernet.pipeline.chosen import choose_designs, genotype_of, seconds_before
+from supernet.pipeline.conclusion import conclude
 from supernet.pipeline.embeddings import start_from_embeddings
-from supernet.pipeline.folder import CHECKPOINT, GENOTYPE, load_checkpoint, new_folder, save_checkpoint
+from supernet.pipeline.folder import CHECKPOINT, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.inputs import check_inputs, keep_inputs
-from supernet.pipeline.judging import trials_of
-from supernet.pipeline.pareto import draw_pareto, scored_designs
-from supernet.pipeline.search_board import close_board, show_epoch
-from supernet.pipeline.settled import settled
-from supernet.pipeline.short_trainings import ShortTrainings
+from supernet.pipeline.search_board import show_epoch
 from supernet.pipeline.stages import (
     describe,
     graph_of,
@@ -38,22 +32,14 @@ from supernet.pipeline.texts import load_beside
 from supernet.pipeline.transfer import INIT, Transfer, transfer_of
 from supernet.pipeline.user_ids import USERS, UserIds
 from supernet.report.board import Board
-from supernet.report.page import SEARCH
 from supernet.report.progress import bar
 from supernet.runtime import InputError, open_log, set_up, versions, write_json, write_text
 from supernet.search.costs import Costs, measure_costs
-from supernet.search.explanation import Explanation, explain
 from supernet.search.loop import Search
 from supernet.search.record import SearchEpoch
-from supernet.search.selection import Choices
 from supernet.search.settings import BILEVEL
-from supernet.search.settling import Settled
-from supernet.search.strategies.advisor import ADVICE, advice_counts
-from supernet.space.judged import SELECTION
 
 COSTS = "costs.json"
-VERSION = 1
-"""Of search.json."""
 
 
 def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
@@ -99,24 +85,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
         alone = config.search.strategy != BILEVEL and config.search.evaluate == "trained"
         mixture = {} if alone else _watched(search, config, data, folder, board, log)
-        start = time.perf_counter() - seconds_before(folder, config.search)
-        known = [] if transfer is None else transfer.known
-        designs, rows = choose_designs(
-            search, config, data.without("test"), mixture, folder, board, log, known
-        )
-        selecting = time.perf_counter() - start
-        trained = bool(search.history)  # there is a supernet to ask
-        told = explained(search, config, data.without("test"), designs[0], log) if trained else None
-        scored, how = scored_designs(ShortTrainings(folder / SELECTION).rows, told, designs[0])
-        draw_pareto(space, costs, scored, config.eval.metric, how, folder, board, log)
-        advice = {"advisor": advice_counts(folder / ADVICE)}
-        own = settled(search, config, data.without("test"), designs[0], mixture, folder, board, log)
-        write_json(folder / SEARCH, search_report(search, config, data, told, own) | advice)
-        genotype = genotype_of(search, config, designs, mixture, rows, selecting, own)
-        if transfer is not None:
-            genotype = replace(genotype, parent=transfer.source.genotype.hash)
-        genotype.save(folder / GENOTYPE)
-        close_board(board, search, config, genotype, folder, rows)
+        genotype = conclude(search, config, data.without("test"), mixture, transfer, folder, board, log)
     log.info(
         "genotype %s: %s", genotype.hash, ", ".join(f"{s}={genotype.choices[s]}" for s in space.choices())
     )
@@ -145,35 +114,6 @@ def _put(transfer: Transfer, views: Views, model: Recommender, folder: Path, log
         log.info("init_from=%s: %s", transfer.source.folder, line)
     fits.save(folder)
     fits.put(model)
-
-
-def explained(
-    search: Search, config: TrainConfig, data: Dataset, design: Choices, log: logging.Logger
-) -> Explanation | None:
-    """What other candidates would have cost, where config.search.explain asks for it."""
-    if not config.search.explain:
-        return None
-    trials = trials_of(search, config, data, log)
-    if gone := trials.lacks(search.model.space, design):
-        log.info("explain: left out, as the supernet dropped what the design takes in %s", ", ".join(gone))
-        return None
-    return explain(search.model.space, search.outcome()["score"], design, trials)
-
-
-def search_report(
-    search: Search, config: TrainConfig, data: Dataset, told: Explanation | None, own: Settled | None
-) -> dict[str, Any]:
-    """search.json: all that the report tells beside genotype and metrics."""
-    return {
-        "version": VERSION,
-        "data": f"{data.name}: {data.n_users:,} users × {data.n_items:,} items",
-        "metric": config.eval.metric,
-        "strategy": config.search.strategy,
-        "candidates": {slot: list(names) for slot, names in search.model.space.choices().items()},
-        "epochs": search.history,
-        "explanation": None if told is None else asdict(told),
-        "settled": None if own is None else asdict(own),
-    }
 
 
 def costs_of(model: Recommender, graph: Graph, weighs: bool, path: Path) -> Costs | None:

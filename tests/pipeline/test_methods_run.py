@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed
-from supernet.pipeline import chosen, judging, search, settled
+from supernet.pipeline import chosen, conclusion, judging, search, settled
 from supernet.pipeline.folder import weights_file
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError, read_rows
@@ -124,7 +124,7 @@ def test_a_strategy_goes_on_wherever_it_was_killed(clicks, small, tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    "place", [(settled, "settle", 1), (search, "search_report", 1)], ids=["before it is kept", "after"]
+    "place", [(settled, "settle", 1), (conclusion, "search_report", 1)], ids=["before it is kept", "after"]
 )
 def test_a_search_settles_once_wherever_it_was_killed(clicks, small, tmp_path, monkeypatch, place):
     # the leave-one-out scores are of the weights of before, also where those of after are there already
