@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-import scipy.sparse
 import torch
 from torch import Tensor
 
 from ops.backend import Backend, choose_backend
+from ops.csr import check_range, places, pointers, transposed
 
 
 class EdgeWeights(NamedTuple):
@@ -80,16 +79,16 @@ class Relation:
                 f"target {tuple(target.shape)} and source {tuple(source.shape)} must be two equal lists"
             )
         target, source = target.long(), source.long()
-        _check_range("target", target, n_target)
-        _check_range("source", source, n_source)
+        check_range("target", target, n_target)
+        check_range("source", source, n_source)
         order = torch.argsort(target * n_source + source)
         row, index = target[order], source[order]
         if bool(((row[1:] == row[:-1]) & (index[1:] == index[:-1])).any()):
             raise ValueError(
                 "an edge occurs twice; drop duplicates first, or counts and degrees would be wrong"
             )
-        ptr = _pointers(row, n_target)
-        ptr_t, perm = _transposed(ptr, index, n_source)
+        ptr = pointers(row, n_target)
+        ptr_t, perm = transposed(ptr, index, n_source)
         return cls(
             ptr=ptr,
             index=index,
@@ -153,7 +152,7 @@ class Relation:
         row = torch.repeat_interleave(counts)
         edges = (first - ptr[:-1])[row] + torch.arange(row.numel(), device=row.device)
         index = self.index.index_select(0, edges)
-        ptr_t, perm = _transposed(ptr, index, self.n_source)
+        ptr_t, perm = transposed(ptr, index, self.n_source)
         inverse = torch.empty_like(perm)
         inverse[perm] = torch.arange(row.numel(), device=row.device)
         return Relation(
@@ -186,7 +185,7 @@ class Relation:
     ) -> Relation:
         mask_t = mask.index_select(0, self.perm)
         edges, twins = mask.nonzero().flatten(), mask_t.nonzero().flatten()
-        place, place_t = _places(mask), _places(mask_t)
+        place, place_t = places(mask), places(mask_t)
         part = Relation(
             place.index_select(0, self.ptr), self.index.index_select(0, edges),
             self.row.index_select(0, edges),
@@ -283,30 +282,6 @@ def _is_at(wanted: torch.device, here: torch.device) -> bool:
     return wanted.type == here.type and wanted.index in (None, here.index)
 
 
-def _check_range(name: str, nodes: Tensor, size: int) -> None:
-    if nodes.numel() and not (int(nodes.min()) >= 0 and int(nodes.max()) < size):
-        raise ValueError(
-            f"{name} indices must lie in [0, {size}), found {int(nodes.min())} … {int(nodes.max())}"
-        )
-
-
-def _transposed(ptr: Tensor, index: Tensor, n_source: int) -> tuple[Tensor, Tensor]:
-    """Pointers and permutation of the transpose of a CSR matrix: ptr_t (N_src + 1,), perm (E,)."""
-    if index.device.type != "cpu":
-        return _pointers(index, n_source), torch.argsort(index, stable=True)
-    size, number = (ptr.numel() - 1, n_source), np.arange(index.numel())
-    # a counting sort, where torch's own would compare
-    twin = scipy.sparse.csr_array((number, index.numpy(), ptr.numpy()), shape=size).tocsc()
-    return torch.from_numpy(twin.indptr).long(), torch.from_numpy(twin.data).long()
-
-
-def _places(mask: Tensor) -> Tensor:
-    """How many are True before each, and in all: (E,) -> (E + 1,)."""
-    before = torch.zeros(mask.numel() + 1, dtype=torch.long, device=mask.device)
-    torch.cumsum(mask, 0, out=before[1:])
-    return before
-
-
 def _both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
     if one is None or other is None:
         return other if one is None else one
@@ -315,8 +290,3 @@ def _both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
 
 def _scaled(value: Tensor, scale: float) -> Tensor:
     return value if scale == 1.0 else value.mul_(scale)
-
-
-def _pointers(rows: Tensor, size: int) -> Tensor:
-    counts = torch.bincount(rows, minlength=size)
-    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])

@@ -1,6 +1,7 @@
 """The configs of the two command lines. Hydra and omegaconf live here and in `cli` alone."""
 
 from supernet.config.checks import validate, validate_derive
+from supernet.config.derive_schemas import DeriveConfig
 from supernet.config.load import (
     absolute_paths,
     arguments,
@@ -9,16 +10,8 @@ from supernet.config.load import (
     load_train_config,
     typed,
 )
-from supernet.config.schemas import (
-    SCHEMAS,
-    DeriveConfig,
-    GraphConfig,
-    SpaceConfig,
-    StartConfig,
-    TextConfig,
-    TrainConfig,
-    register_schemas,
-)
+from supernet.config.registry import SCHEMAS, register_schemas
+from supernet.config.schemas import GraphConfig, SpaceConfig, StartConfig, TextConfig, TrainConfig
 from supernet.config.text_checks import check_packages
 from supernet.config.tree import conf_folder, published_names
 

@@ -8,9 +8,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from supernet.config.cold_checks import check_cold
+from supernet.config.derive_schemas import DeriveConfig
 from supernet.config.init_checks import check_init
 from supernet.config.loss_checks import check_loss, known
-from supernet.config.schemas import SCHEMAS, DeriveConfig, TrainConfig
+from supernet.config.registry import SCHEMAS
+from supernet.config.schemas import TrainConfig
 from supernet.config.search_checks import check_search
 from supernet.config.text_checks import check_relations, check_text
 from supernet.config.tree import depth_of, published_names, space_names

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from supernet.config.derive_schemas import DeriveConfig
 from supernet.config.loss_checks import known
-from supernet.config.schemas import DeriveConfig, InitConfig, StartConfig, TrainConfig
+from supernet.config.schemas import InitConfig, StartConfig, TrainConfig
 from supernet.runtime import InputError
 
 NORMS = ("initial", "kept")

@@ -9,7 +9,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from supernet.config.loss_checks import known
-from supernet.config.schemas import SCHEMAS, SpaceConfig, TrainConfig
+from supernet.config.registry import SCHEMAS
+from supernet.config.schemas import SpaceConfig, TrainConfig
 from supernet.config.tree import conf_folder, depth_of, published_names, space_names
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe

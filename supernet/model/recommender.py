@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 import torch
@@ -14,14 +13,11 @@ from ops.mixture import Choice, Mix, Mixture, ReadoutMixture, ScoreMixture
 from ops.propagate import Step, propagate
 from ops.readout import LayerWeights
 from supernet.data.graph import ITEM, RELATIONS, SIDES, USER, Graph
-from supernet.data.sampling import sent
 from supernet.data.views import Views
 from supernet.features import FeatureMixture, IdEmbedding
 from supernet.model.layer import Layer, Weights, crowded
+from supernet.model.perturb import Perturb
 from supernet.space import SearchSpace
-
-Perturb = Callable[[Tensor], Tensor]
-"""What is done to a layer's output in training, (N, D) -> (N, D): dropout, noise."""
 
 History = dict[str, list[Tensor]]
 """What the layers of each side gave, the features first, [(N_side, D)] × (L + 1)."""
@@ -32,21 +28,6 @@ class Vectors(NamedTuple):
 
     user: Tensor
     item: Tensor
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """Message dropout: each entry of a layer's output is zeroed with this probability (NGCF, section
-    2.4.2)."""
-
-    rate: float
-    generator: torch.Generator
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Zero entries and rescale the rest. Shapes: (N, D) -> (N, D)."""
-        draw = torch.empty_like(x, device=self.generator.device)
-        keep = sent(draw.bernoulli_(1 - self.rate, generator=self.generator), x.device)
-        return x * keep.div_(1 - self.rate)
 
 
 class Recommender(nn.Module):

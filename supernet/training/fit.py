@@ -16,7 +16,8 @@ from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
 from supernet.model.fold_in import tells_apart
 from supernet.model.layer import Weights
-from supernet.model.recommender import Dropout, Perturb, Vectors
+from supernet.model.perturb import Dropout, Perturb
+from supernet.model.recommender import Vectors
 from supernet.training.losses import Noise, draw_negatives, step_loss
 from supernet.training.recipe import Recipe
 

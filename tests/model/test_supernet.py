@@ -10,7 +10,7 @@ from ops.relation import Relation
 from supernet.data.dataset import Pairs
 from supernet.data.sampling import Batch
 from supernet.model.layer import crowded
-from supernet.model.recommender import Dropout
+from supernet.model.perturb import Dropout
 from supernet.search.relaxations import mix, partial, paths
 from supernet.training.losses import step_loss
 from supernet.training.recipe import Recipe

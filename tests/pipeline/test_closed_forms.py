@@ -9,7 +9,7 @@ import torch
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from supernet.config import DeriveConfig, TrainConfig, load_train_config
-from supernet.config.schemas import TuningConfig
+from supernet.config.derive_schemas import TuningConfig
 from supernet.evaluation.baselines import BASELINES, Baseline
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.closed_forms import choose_settings

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from supernet.config.data_schemas import RatioSplit
-from supernet.config.schemas import DeriveConfig, EvalConfig, GraphConfig, TextConfig, TrainConfig
+from supernet.config.derive_schemas import DeriveConfig
+from supernet.config.schemas import EvalConfig, GraphConfig, TextConfig, TrainConfig
 from supernet.data.cold import tasks_of
 from supernet.data.graph import INTERACTIONS, ITEM, TEXT_KNN, USER
 from supernet.data.interactions import Interactions

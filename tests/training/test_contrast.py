@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from supernet.data.sampling import Batch
-from supernet.model.recommender import Dropout
+from supernet.model.perturb import Dropout
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
 from supernet.training.fit import fit, perturbation, training_loss

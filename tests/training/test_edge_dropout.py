@@ -7,7 +7,7 @@ import torch
 
 from supernet.data.graph import ITEM, USER
 from supernet.data.sampling import Batch
-from supernet.model.recommender import Dropout
+from supernet.model.perturb import Dropout
 from supernet.space import SearchSpace
 from supernet.training.fit import fit, training_loss
 from supernet.training.losses import step_loss

@@ -17,7 +17,8 @@ from supernet.data.graph import INTERACTIONS, ITEM, USER, Graph
 from supernet.data.sampling import Batch
 from supernet.model import Recommender
 from supernet.model.layer import Weights
-from supernet.model.recommender import Perturb, Vectors
+from supernet.model.perturb import Perturb
+from supernet.model.recommender import Vectors
 from supernet.training.losses.base import LOSSES, Scored
 from supernet.training.losses.contrast import contrast_loss
 from supernet.training.losses.negatives import hardest
