@@ -12,8 +12,7 @@ class OverallMean(nn.Module):
     (global context).
 
     Neighbours or none, every target receives it; the mean is over the sources that send at all
-    (`Relation.senders`). Shapes: source (N_src, D), relation N_dst × N_src ->
-    (N_dst, D).
+    (`Relation.senders`). Shapes: source (N_src, D), relation N_dst × N_src -> (N_dst, D).
     Paper: arXiv 1806.01261 (the global attribute of a graph network), without an update of its own
     """
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ops.top import stable_top
 from supernet.data.readers.batches import batches, columns
 from supernet.data.readers.encode import as_text
 from supernet.data.readers.files import table_file
@@ -145,24 +146,10 @@ def nearest_texts(view: View, neighbours: int, new: View | None = None) -> Edges
         if new is None:
             own = torch.arange(len(scores))
             scores[own, start + own] = -torch.inf
-        best = _best(scores, count)
+        best = stable_top(scores, count)[1]
         targets.append(receivers[start : start + size].repeat_interleave(count))
         sources.append(known[best.flatten()])
     return Edges(torch.cat([known[:0], *targets]), torch.cat([known[:0], *sources]), len(view.known))
-
-
-def _best(scores: Tensor, count: int) -> Tensor:
-    """The places of the `count` largest of each row, of equal ones the lower, whatever the kernel does.
-    Shapes: (B, N), 1 ≤ count ≤ N -> (B, count)."""
-    values, places = scores.topk(min(count + 1, scores.shape[1]), dim=1)
-    tied = (values[:, count:] == values[:, count - 1 : count]).any(dim=1)  # any of these may have been kept
-    best, order = places[:, :count].sort(dim=1)
-    best = best.gather(
-        1, values[:, :count].gather(1, order).sort(dim=1, descending=True, stable=True).indices
-    )
-    if tied.any():
-        best[tied] = scores[tied].sort(dim=1, descending=True, stable=True).indices[:, :count]
-    return best
 
 
 def _unit(view: View, rows: Tensor) -> Tensor:

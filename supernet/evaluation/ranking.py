@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ops.top import stable_top
 from supernet.data.dataset import UserItems
 
 Score = Callable[[Tensor], Tensor]
@@ -17,8 +18,6 @@ Best = Callable[[Tensor, int], Tensor]
 overwrite the scores."""
 
 MEMORY = 256 * 2**20
-BLOCK = 64
-"""Columns whose maximum stands for them in the first look for the largest."""
 
 # What one (user, item) cell may cost at its peak, in units of one score: the score, its comparison with the
 # last value of the list, and for rows with ties a stable sort (values, int64 positions, its own workspace).
@@ -39,18 +38,8 @@ def top_of_block(scores: Tensor, k: int) -> Tensor:
 
     Errors: FloatingPointError if a score is NaN. Shapes: (B, N_items), k ≤ N_items -> (B, k) int64.
     """
-    values, items = _largest(scores, min(k + 1, scores.shape[1]))
+    values, items = stable_top(scores, k)
     _check_numbers(values)
-    # Any of the items tied with the last value may have been kept: rows where there was a choice are sorted.
-    last = values[:, k - 1]
-    tied = (values[:, k:] == last.unsqueeze(1)).any(dim=1) & (last > -torch.inf)
-    # Within the list: by item first, then stably by value.
-    items, order = items[:, :k].sort(dim=1)
-    values, order = values[:, :k].gather(1, order).sort(dim=1, descending=True, stable=True)
-    items = items.gather(1, order)
-    if tied.any():
-        rest, rest_items = scores[tied].sort(dim=1, descending=True, stable=True)
-        values[tied], items[tied] = rest[:, :k], rest_items[:, :k]
     return items.masked_fill(values == -torch.inf, -1)
 
 
@@ -107,23 +96,3 @@ def _mask_seen(scores: Tensor, users: Tensor, seen: UserItems) -> None:
     first = counts.cumsum(0) - counts  # of each user, among the seen items of the chunk
     positions = torch.arange(len(rows), device=rows.device) + (starts - first)[rows]
     scores[rows.to(scores.device), seen.items[positions].to(scores.device)] = -torch.inf
-
-
-def _largest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k largest of each row, largest first, and their columns: (B, N) -> (B, k), (B, k).
-
-    They lie in the k blocks of columns with the largest maxima, so only these are sorted: one vectorised pass
-    over N in place of a selection among N.
-    """
-    n = scores.shape[1]
-    whole = n // BLOCK * BLOCK
-    if n < 4 * BLOCK * k:
-        return scores.topk(k, dim=1)
-    tops = scores[:, :whole].unflatten(1, (-1, BLOCK)).amax(dim=2)
-    if whole < n:
-        tops = torch.cat([tops, scores[:, whole:].amax(dim=1, keepdim=True)], dim=1)
-    blocks = tops.topk(k, dim=1).indices
-    columns = (blocks.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=scores.device)).flatten(1)
-    found = scores.gather(1, columns.clamp(max=n - 1)).masked_fill_(columns >= n, -torch.inf)
-    values, places = found.topk(k, dim=1)
-    return values, columns.gather(1, places).clamp_(max=n - 1)

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from supernet.data.dataset import UserItems
-from supernet.evaluation import ranking
 from supernet.evaluation.ranking import scores_dot, top_items
 
 
@@ -31,7 +30,7 @@ def random_seen(n_users, n_items, generator, share=0.3):
 @pytest.mark.parametrize("levels", [None, 3], ids=["distinct", "ties"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_equals_a_full_sort_per_user(memory, levels, dtype, block, monkeypatch):
-    monkeypatch.setattr(ranking, "BLOCK", block)
+    monkeypatch.setattr("ops.top.BLOCK", block)
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(23, 101, generator=generator, dtype=dtype)
     if levels:
