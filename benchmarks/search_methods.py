@@ -11,9 +11,12 @@ METHODS: dict[str, tuple[str, ...]] = {
     "perturbation": ("search.select=perturbation",),
     "greedy": ("search.select=greedy",),
     "sampled": ("search.select=sampled",),
+    "screened": ("search.select=screened",),
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
     "gumbel": ("search.alpha_noise=gumbel",),
     "single path": ("search.cost=sampled",),
+    "single path, sampled": ("search.cost=sampled", "search.select=sampled"),
+    "single path, screened": ("search.cost=sampled", "search.select=screened"),
     "partial channels": ("search.cost=partial",),
     "sparsemax": ("search.relaxation=sparsemax",),
     "top2": ("search.relaxation=top2",),
@@ -53,7 +56,7 @@ METHODS: dict[str, tuple[str, ...]] = {
 SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
-RULES = ("argmax", "perturbation", "greedy", "sampled")
+RULES = ("argmax", "perturbation", "greedy", "sampled", "screened")
 """Selection rules that are tried on the supernet of the default search, which is not trained again."""
 
 

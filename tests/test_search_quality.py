@@ -170,8 +170,8 @@ def test_the_seconds_are_of_all_that_a_search_needs(monkeypatch):
 def test_no_rule_has_the_trainings_of_another_and_strategies_train_where_asked(monkeypatch):
     lab, trained = Lab("ml-100k", "trained random", 0, quick=True), []
 
-    def fake(config, data, space, *_, steps, **__):
-        trained.append(steps)
+    def fake(config, data, space, recipe, *_, steps, **__):
+        trained.append(steps * recipe.epochs)
         return None, SimpleNamespace(best_score=0.1)
 
     monkeypatch.setattr("supernet.pipeline.judging.train_model", fake)

@@ -56,7 +56,7 @@ def choose_designs(
     join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
-    rounds = 2 if settings.select in ("rescored", "sampled") else 0
+    rounds = 2 if settings.select in ("rescored", "sampled", "screened") else 0
     if search.costs is not None and (rounds or settings.strategy != BILEVEL):
         log.info(
             "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "

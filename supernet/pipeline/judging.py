@@ -23,6 +23,9 @@ PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "
 ENRICHED = ("lightgcn", "lightgcn_pp")
 """Those of them that are judged with each side relation and each view of the text too."""
 
+LOOKS = 2
+"""Rankings of valid in the shortest of the short trainings."""
+
 
 def trials_of(
     search: Search,
@@ -71,9 +74,15 @@ def _training(
     kept: ShortTrainings,
 ) -> Callable[[Choices, int], float]:
     """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
-    where a training fails."""
+    where a training fails.
+
+    A training goes on for at most so many batches, ranks valid LOOKS times in each select_steps of them and
+    stops at the first ranking without gain; its score is the best. So a design that has learnt all it can is
+    not judged by what it unlearns.
+    """
     space, device, cost = search.model.space, next(search.model.parameters()).device, _cost(search)
-    short = replace(search.recipe, epochs=1, validate_every=1)
+    short = replace(search.recipe, patience=1, validate_every=1)
+    batches = max(1, config.search.select_steps // LOOKS)
     recipes = [
         replace(
             short,
@@ -92,8 +101,9 @@ def _training(
         fixed, scores = space.fixed(choices), []
         for recipe in recipes:
             try:
+                bounded = replace(recipe, epochs=max(1, steps // batches))
                 fitted = train_model(
-                    config, data, fixed, recipe, config.seed, search.graph, device, steps=steps
+                    config, data, fixed, bounded, config.seed, search.graph, device, steps=batches
                 )
                 scores.append(fitted[1].best_score)
             except FloatingPointError:

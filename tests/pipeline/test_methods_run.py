@@ -22,6 +22,7 @@ from .conftest import data_of
 METHODS = [
     ["search.select=perturbation"],
     ["search.select=greedy"],
+    ["search.select=screened"],
     ["search.select=sampled", "search.select_temperatures=[0.5,1.0]"],
     ["search.relaxation=sigmoid", "search.zero_one=1.0", "search.select=argmax"],
     ["search.order=neumann", "search.select=argmax"],

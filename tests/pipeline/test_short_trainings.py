@@ -66,3 +66,28 @@ def test_a_search_killed_in_its_selection_goes_on_with_the_next_training(
     assert len(trained) == total - 2
     assert result(folder) == result(whole)
     assert Genotype.load(folder / "genotype.json").metrics["seconds"] > 2000.0
+
+
+def test_a_short_training_ranks_twice_in_its_steps_and_stops_without_gain(
+    clicks, small, tmp_path, monkeypatch
+):
+    seen, real = [], judging.train_model
+
+    def spy(config, data, space, recipe, *rest, steps):
+        found = real(config, data, space, recipe, *rest, steps=steps)
+        seen.append((steps, recipe.epochs, recipe.patience, found[1]))
+        return found
+
+    monkeypatch.setattr(judging, "train_model", spy)
+    folder = run(clicks, small, tmp_path / "run", ["search.select_steps=5", "training.patience=9"])
+    rows = [json.loads(line) for line in (folder / "selection.jsonl").read_text().splitlines()]
+    assert {(row["steps"], steps, epochs) for row, (steps, epochs, *_) in zip(rows, seen, strict=True)} == {
+        (5, 2, 2),
+        (15, 2, 7),
+    }
+    for row, (_, epochs, patience, fitted) in zip(rows, seen, strict=True):
+        scores = [epoch.score for epoch in fitted.history]
+        assert patience == 1 and row["score"] == max(scores)
+        assert all(b > a for a, b in zip(scores, scores[1:-1], strict=False)), "each but the last gained"
+        assert len(scores) == epochs or scores[-1] <= max(scores[:-1])
+    assert any(fitted.epochs < epochs for _, epochs, _, fitted in seen), "some stop early"

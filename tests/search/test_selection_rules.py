@@ -111,6 +111,46 @@ def test_sampled_keeps_the_best_paths_and_trains_them():
     assert min(agree) > len(OPEN) / 3, "the pool is the best of forty paths"
 
 
+def test_screened_trains_the_best_of_many_drawn_beside_what_is_known():
+    asked, trained = [], []
+
+    def mixed(mixture):
+        asked.append({slot: OPEN[slot][int(p.argmax())] for slot, p in mixture.items()})
+        return weight_on_target(mixture)
+
+    def train(design, steps):
+        trained.append((steps, design))
+        return float(steps)
+
+    known = [{slot: names[0] for slot, names in SPACE.candidates().items()}]
+    SELECTIONS["screened"](SPACE, even(), trials(mixed, train, known=known, pool=5))
+    first = [design for steps, design in trained if steps == 2]
+    assert len(first) == 5 and first[0] == known[0], "the largest of even weights is the first, as is known"
+    drawn = asked[:32]  # eight for each of the four places
+    assert len({tuple(design.values()) for design in drawn}) == 32
+
+    def on_target(designs):
+        return sorted(sum(d[slot] == OPEN[slot][-1] for slot in OPEN) for d in designs)
+
+    assert on_target(first[1:]) == on_target(drawn)[-4:]
+    second = [design for steps, design in trained if steps == 6]
+    assert len(second) == 6 and second[:2] == first[:2], "two of five stay, each with two neighbours"
+    assert on_target(second[2:]) == on_target(asked[32:])[-4:]
+
+
+def test_more_known_designs_than_places_are_all_trained():
+    trained = []
+    known = [SPACE.sample(torch.Generator().manual_seed(k)) for k in range(7)]
+
+    def train(design, steps):
+        trained.append((steps, tuple(design.values())))
+        return 0.0
+
+    SELECTIONS["screened"](SPACE, even(), trials(train=train, known=known, pool=3))
+    first = {design for steps, design in trained if steps == 2}
+    assert {tuple(design.values()) for design in known} < first and len(first) == 8
+
+
 def test_successive_halving_trains_thirds_three_times_as_long():
     pool = [{"a": str(k)} for k in range(10)]
     asked = []

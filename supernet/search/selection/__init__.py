@@ -22,7 +22,7 @@ from supernet.search.selection.designs import (
     shallow,
 )
 from supernet.search.selection.inherited import greedy, perturbation
-from supernet.search.selection.rescored import rescored, sampled
+from supernet.search.selection.rescored import rescored, sampled, screened
 from supernet.search.selection.sources import enriched, sources, takes, with_source, without
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "perturbation",
     "rescored",
     "sampled",
+    "screened",
     "shallow",
     "sources",
     "takes",

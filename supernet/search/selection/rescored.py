@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 
 from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, ordered
 from supernet.search.selection.designs import (
@@ -18,7 +19,11 @@ from supernet.search.selection.designs import (
 from supernet.space import SearchSpace
 
 PATHS = 8
-"""So many paths are drawn for each place in the pool of `sampled`."""
+"""So many designs are drawn for each place in the pool of `sampled` and of `screened`."""
+
+
+Fill = Callable[[list[Choices], int, Callable[[], Choices]], list[Choices]]
+"""(pool, size, a maker of designs) → the pool with new designs up to `size`."""
 
 
 @SELECTIONS.register("rescored")
@@ -32,9 +37,28 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     collapse); a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
+    return _two_rounds(space, mixture, trials, filled)
+
+
+@SELECTIONS.register("screened")
+def screened(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choices]:
+    """As `rescored`, where the supernet screens what is drawn: in either round PATHS designs are drawn for
+    each place, and those that rank best on valid with inherited weights are trained.
+    Paper: SPOS, arXiv 1904.00420
+    """
+
+    def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
+        places = max(0, size - len(pool))
+        drawn = filled(pool, len(pool) + PATHS * places, make)[len(pool) :]
+        return [*pool, *_by_inherited(space, drawn, trials)[:places]]
+
+    return _two_rounds(space, mixture, trials, fill)
+
+
+def _two_rounds(space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill) -> list[Choices]:
     pool = distinct([largest(space, mixture), *trials.known])
     fresh = itertools.cycle([even_design, draw])
-    pool = filled(pool, trials.pool, lambda: next(fresh)(space, flatter(mixture), trials.generator))
+    pool = fill(pool, trials.pool, lambda: next(fresh)(space, flatter(mixture), trials.generator))
     pool = ordered(pool, trials, trials.steps)[: max(1, -(-len(pool) // 3))]
     parents = itertools.cycle(itertools.product((even_neighbour, neighbour), pool))
 
@@ -42,7 +66,7 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
         make, parent = next(parents)
         return make(space, mixture, parent, trials.generator)
 
-    pool = filled(pool, 3 * len(pool), near)
+    pool = fill(pool, 3 * len(pool), near)
     return ordered(pool, trials, 3 * trials.steps)
 
 
@@ -58,6 +82,11 @@ def sampled(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choice
         PATHS * trials.pool,
         lambda: draw(space, flatter(mixture), trials.generator),
     )
-    scores = [trials.inherited(space, path) for path in paths]
-    best = [paths[k] for k in sorted(range(len(paths)), key=lambda k: -scores[k])]
-    return halving(distinct([*best[: trials.pool], *trials.known]), trials, trials.steps)
+    best = _by_inherited(space, paths, trials)[: trials.pool]
+    return halving(distinct([*best, *trials.known]), trials, trials.steps)
+
+
+def _by_inherited(space: SearchSpace, designs: Sequence[Choices], trials: Trials) -> list[Choices]:
+    """The designs by their scores with inherited weights, the best first."""
+    scores = [trials.inherited(space, design) for design in designs]
+    return [designs[k] for k in sorted(range(len(designs)), key=lambda k: -scores[k])]
