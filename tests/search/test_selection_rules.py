@@ -125,7 +125,8 @@ def test_screened_trains_the_best_of_many_drawn_beside_what_is_known():
     known = [{slot: names[0] for slot, names in SPACE.candidates().items()}]
     SELECTIONS["screened"](SPACE, even(), trials(mixed, train, known=known, pool=5))
     first = [design for steps, design in trained if steps == 2]
-    assert len(first) == 5 and first[0] == known[0], "the largest of even weights is the first, as is known"
+    assert first[0] == known[0], "of even weights the largest is the first, which is known too"
+    assert len(first) == 5
     drawn = asked[:32]  # eight for each of the four places
     assert len({tuple(design.values()) for design in drawn}) == 32
 
@@ -134,7 +135,8 @@ def test_screened_trains_the_best_of_many_drawn_beside_what_is_known():
 
     assert on_target(first[1:]) == on_target(drawn)[-4:]
     second = [design for steps, design in trained if steps == 6]
-    assert len(second) == 6 and second[:2] == first[:2], "two of five stay, each with two neighbours"
+    assert second[:2] == first[:2], "two of five stay, each with two neighbours"
+    assert len(second) == 6
     assert on_target(second[2:]) == on_target(asked[32:])[-4:]
 
 
@@ -148,7 +150,8 @@ def test_more_known_designs_than_places_are_all_trained():
 
     SELECTIONS["screened"](SPACE, even(), trials(train=train, known=known, pool=3))
     first = {design for steps, design in trained if steps == 2}
-    assert {tuple(design.values()) for design in known} < first and len(first) == 8
+    assert {tuple(design.values()) for design in known} < first
+    assert len(first) == 8
 
 
 def test_successive_halving_trains_thirds_three_times_as_long():
