@@ -37,13 +37,13 @@ from benchmarks.search_lab import Chosen, Lab, Searched
 from benchmarks.search_methods import METHODS, has_supernet, rows_of, rule_name, rules_of
 from benchmarks.search_statistics import tau
 from benchmarks.search_tables import write_tables
-from benchmarks.table_search import on_the_table, random_regrets
-from benchmarks.tabular import designs_of
+from benchmarks.table_search import on_the_table, pace_of, random_regrets
+from benchmarks.tabular import Runner, designs_of
 from supernet.runtime import keep_memory
 from supernet.search.relaxations import entropy
 from supernet.search.settings import ADVISOR
 from supernet.search.strategies import STRATEGIES
-from supernet.search.tabular import FILE, Table, load_tables
+from supernet.search.tabular import FILE, Table, Training, load_tables
 
 KEYS = dict.fromkeys(("data", "seeds", "only", "model", "out", "to", "table"), "") | {"quick": "false"}
 FORMS = ("strategies", "tables")
@@ -123,30 +123,45 @@ def search_all(table: Table, seeds: int, names: list[str], path: Path, quick: bo
     """Every search of which a row is not in the file; its rows are written together, once each."""
     known = {(row["kind"], row["method"], row["seed"]) for row in read_lines(path)}
     for seed in range(seeds):
+        pace = None
         for method in names:
             missing = {(kind, name) for kind, name in rows_of(method) if (kind, name, seed) not in known}
             if missing:
-                rows = run(method, seed, table, quick)
+                pace = pace or (1.0 if quick else paced(table, seed))
+                rows = run(method, seed, table, quick, pace)
                 add_lines(path, [row for row in rows if (row["kind"], row["method"]) in missing])
 
 
-def run(method: str, seed: int, table: Table, quick: bool) -> Iterator[dict]:
+def paced(table: Table, seed: int) -> float:
+    """How many times as long the table's trainings take now: `pace_of`."""
+    runner = Runner(table.data, quick=False)
+
+    def again(row: Training) -> Training:
+        return runner.train(row.hash, table.choices(row.hash), row.temperature, row.lr, row.seed)
+
+    return pace_of(table, again, seed)
+
+
+def run(method: str, seed: int, table: Table, quick: bool, pace: float) -> Iterator[dict]:
     """One search: what it chooses, what other selection rules would, and what its supernet says of all
     designs; the rows that `rows_of` names."""
     lab = Lab(table.data, method, seed, quick)
     searched = lab.run()
-    yield judged(method, seed, table, lab, searched, lab.choose(searched))
+    yield judged(method, seed, table, lab, searched, lab.choose(searched), pace)
     for rule in rules_of(method):
-        yield judged(rule_name(rule), seed, table, lab, searched, lab.choose(searched, rule))
+        yield judged(rule_name(rule), seed, table, lab, searched, lab.choose(searched, rule), pace)
     if has_supernet(method):
         yield ranked(method, seed, table, lab, searched)
 
 
-def judged(method: str, seed: int, table: Table, lab: Lab, searched: Searched, chosen: Chosen) -> dict:
-    """What the table says of the chosen design, and of random search at TIMES its seconds. The retrained
-    score is that of the table on valid."""
+def judged(
+    method: str, seed: int, table: Table, lab: Lab, searched: Searched, chosen: Chosen, pace: float
+) -> dict:
+    """What the table says of the chosen design, and of random search at TIMES its seconds, in which a
+    training takes `pace` times what the table says. The retrained score is that of the table on valid."""
     key, history = lab.identity(chosen.design), searched.search.history
-    draws = {f"random_{times}": random_regrets(table, times * chosen.seconds, seed) for times in TIMES}
+    seconds = chosen.seconds / pace
+    draws = {f"random_{times}": random_regrets(table, times * seconds, seed) for times in TIMES}
     entropies = [entropy(p) for p in searched.mixture.values()]
     return {
         "kind": "method",
@@ -159,6 +174,7 @@ def judged(method: str, seed: int, table: Table, lab: Lab, searched: Searched, c
         "rank": table.rank(key),
         "test": table.test(key),
         "seconds": chosen.seconds,
+        "pace": pace,
         "mixture_score": chosen.mixture_score,
         "inherited_score": chosen.inherited_score,
         "settled_score": chosen.settled_score,

@@ -66,7 +66,8 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
         "both are means over the seeds, regret with its 95 % bootstrap interval. Seconds are of the "
         "whole search, with pre-training, measured costs and selection. Random search draws design and "
         "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
-        "once and three times; p: Wilcoxon, the search's regret below that of random search at "
+        "once and three times, in trainings as long as they are now (some of the table's are timed again "
+        "for every seed); p: Wilcoxon, the search's regret below that of random search at "
         "three times its seconds. Rows `rule …` are other selection rules on the default's supernet.",
     ]
     tables = load_tables(table) if table.is_file() else {}

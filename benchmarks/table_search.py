@@ -3,7 +3,7 @@ strategy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import numpy as np
@@ -18,6 +18,9 @@ from supernet.space import SearchSpace, identity_of
 
 DRAWS = 200
 """Runs of random search for each seed of a method."""
+
+AGAIN = 6
+"""Trainings of the table that tell how fast this machine is now."""
 
 MARKS = (30, 60, 120, 240, 480, 960)
 """Seconds of training at which the strategies are compared."""
@@ -38,6 +41,16 @@ def random_regrets(table: Table, seconds: float, seed: int) -> list[float]:
             best = rows[k] if best is None or rows[k].valid > best.valid else best
         found.append(table.regret(best.hash))
     return found
+
+
+def pace_of(table: Table, train: Callable[[Training], Training], seed: int) -> float:
+    """How many times as long the table's trainings take now as when it was made: AGAIN of those of the
+    first seed, drawn by `seed`, are trained again. Seconds of a search, which are spent now, over the pace
+    are comparable with those in the table."""
+    rows = first_seed(table)
+    drawn = np.random.default_rng(seed).choice(len(rows), min(AGAIN, len(rows)), replace=False)
+    chosen = [rows[k] for k in drawn]
+    return sum(train(row).seconds for row in chosen) / sum(row.seconds for row in chosen)
 
 
 def first_seed(table: Table) -> list[Training]:

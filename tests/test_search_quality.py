@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from benchmarks import search_lab, search_quality, tabular
 from benchmarks.lines import read_lines
 from benchmarks.search_lab import Lab, Searched
 from benchmarks.search_methods import METHODS, SHRINK_AT, has_supernet, overrides_of, rows_of
-from benchmarks.table_search import table_space
+from benchmarks.table_search import pace_of, random_regrets, table_space
 from supernet.runtime import InputError
 from supernet.search.settling import Settled
 from supernet.search.tabular import Table, Training, load_tables, save_tables
@@ -45,7 +46,7 @@ def searches(monkeypatch):
     """In place of real ones: their rows, and which were run; the third is killed half-way."""
     asked = []
 
-    def fake(method, seed, table, quick):
+    def fake(method, seed, table, quick, pace):
         asked.append((method, seed))
         for kind, name in sorted(rows_of(method)):
             yield {"kind": kind, "data": table.data, "method": name, "seed": seed}
@@ -71,6 +72,18 @@ def test_a_killed_measurement_goes_on_with_the_rows_that_are_missing(tmp_path, s
     assert set(found) == {(*row, seed) for name in names for row in rows_of(name) for seed in (0, 1)}
     search_quality.search_all(table, 2, names, path, quick=True)
     assert len(searches) == 9, "all is known"
+
+
+def test_the_pace_is_of_the_same_trainings_now(trainings):
+    asked = []
+
+    def slower(row):
+        asked.append(row)
+        return replace(row, seconds=2.5 * row.seconds)
+
+    assert pace_of(Table(trainings), slower, 3) == pytest.approx(2.5)
+    assert len({row.hash for row in asked}) == len(asked) == 6
+    assert {row.seed for row in asked} == {0}, "random search draws from these"
 
 
 def test_strategies_are_written_down_and_not_run_again(tmp_path, trainings, capsys):
@@ -262,7 +275,10 @@ def test_a_mixture_that_was_kept_is_the_one_whose_gap_is_told(trainings):
     ended = lab.run()
     kept = {slot: torch.eye(len(p))[0] for slot, p in ended.mixture.items()}
     searched = Searched(ended.search, kept, 0.0)
-    row = search_quality.judged("m", 0, Table(trainings), lab, searched, lab.choose(searched, "argmax"))
+    chosen, table = replace(lab.choose(searched, "argmax"), seconds=40.0), Table(trainings)
+    row = search_quality.judged("m", 0, table, lab, searched, chosen, 2.0)
+    draws = random_regrets(table, 20.0, 0)
+    assert row["random_1"] == pytest.approx(sum(draws) / len(draws)), "trainings take twice as long now"
     assert row["entropy"] == pytest.approx(0.0, abs=1e-6)
     assert row["mixture_score"] == pytest.approx(row["inherited_score"]), "it is decided already"
     assert row["mixture"] == {slot: p.tolist() for slot, p in kept.items()}
