@@ -15,8 +15,6 @@ METHODS: dict[str, tuple[str, ...]] = {
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
     "gumbel": ("search.alpha_noise=gumbel",),
     "single path": ("search.cost=sampled",),
-    "single path, sampled": ("search.cost=sampled", "search.select=sampled"),
-    "single path, screened": ("search.cost=sampled", "search.select=screened"),
     "partial channels": ("search.cost=partial",),
     "sparsemax": ("search.relaxation=sparsemax",),
     "top2": ("search.relaxation=top2",),
@@ -56,8 +54,12 @@ METHODS: dict[str, tuple[str, ...]] = {
 SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
-RULES = ("argmax", "perturbation", "greedy", "sampled", "screened")
-"""Selection rules that are tried on the supernet of the default search, which is not trained again."""
+RULES = {
+    "default": ("argmax", "perturbation", "greedy", "sampled", "screened"),
+    "single path": ("argmax", "sampled", "screened"),
+    "gumbel": ("argmax", "sampled", "screened"),
+}
+"""Method → other selection rules that are tried on its supernet, which is not trained again."""
 
 
 def overrides_of(method: str, name: str) -> tuple[str, ...]:
@@ -72,15 +74,15 @@ def has_supernet(method: str) -> bool:
 
 def rules_of(method: str) -> tuple[str, ...]:
     """The other selection rules that are tried on the method's supernet."""
-    return RULES if method == "default" else ()
+    return RULES.get(method, ())
 
 
-def rule_name(rule: str) -> str:
+def rule_name(method: str, rule: str) -> str:
     """The method of a row that another rule came to."""
-    return f"rule {rule}"
+    return f"rule {rule}" if method == "default" else f"{method}, {rule}"
 
 
 def rows_of(method: str) -> set[tuple[str, str]]:
     """Kind and method of every row that a search comes to; it is done where all of them are written."""
-    found = {("method", method), *(("method", rule_name(rule)) for rule in rules_of(method))}
+    found = {("method", method), *(("method", rule_name(method, rule)) for rule in rules_of(method))}
     return found | ({("ranking", method)} if has_supernet(method) else set())

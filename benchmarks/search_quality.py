@@ -149,7 +149,7 @@ def run(method: str, seed: int, table: Table, quick: bool, pace: float) -> Itera
     searched = lab.run()
     yield judged(method, seed, table, lab, searched, lab.choose(searched), pace)
     for rule in rules_of(method):
-        yield judged(rule_name(rule), seed, table, lab, searched, lab.choose(searched, rule), pace)
+        yield judged(rule_name(method, rule), seed, table, lab, searched, lab.choose(searched, rule), pace)
     if has_supernet(method):
         yield ranked(method, seed, table, lab, searched)
 

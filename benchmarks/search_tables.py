@@ -68,7 +68,8 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
         "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
         "once and three times, in trainings as long as they are now (some of the table's are timed again "
         "for every seed); p: Wilcoxon, the search's regret below that of random search at "
-        "three times its seconds. Rows `rule …` are other selection rules on the default's supernet.",
+        "three times its seconds. Rows `rule …` are other selection rules on the default's supernet; "
+        "a rule after a comma is one on that method's.",
     ]
     tables = load_tables(table) if table.is_file() else {}
     for name in dict.fromkeys(row["data"] for row in rows):
