@@ -26,7 +26,7 @@ from supernet.search.regularisers import penalty
 from supernet.search.relaxations import mix, noisy, partial, paths, temperature_at
 from supernet.search.settings import BILEVEL, SearchSettings
 from supernet.search.shrink import drop_weakest, dropped_candidates
-from supernet.training.fit import adam, draw_batch, finite, training_loss
+from supernet.training.fit import adam, descend, draw_batch, finite, training_loss
 from supernet.training.recipe import Recipe
 
 OnEpoch = Callable[[SearchEpoch], None]
@@ -173,10 +173,8 @@ class Search:
     def weight_step(self, slots: dict[str, Mix] | None = None) -> None:
         """One Adam step of the weights on a batch of train pairs, alphas fixed. slots: in place of what the
         settings draw."""
-        self.weight_optimiser.zero_grad(set_to_none=True)
         loss = self._train_loss(self.slots(self.generator, detach=True) if slots is None else slots)
-        loss.backward()
-        self.weight_optimiser.step()
+        descend(loss, self.weight_optimiser)
         self.batch = None
         self.sums.train += finite(loss, self.recipe)
 

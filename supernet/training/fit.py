@@ -152,12 +152,18 @@ def _one_epoch(
     for _ in range(steps):
         batch = draw_batch(batches, seen, graph.nodes[ITEM], recipe, generator)
         loss = training_loss(model, graph, batch, recipe, generator=generator)
-        optimiser.zero_grad(set_to_none=True)
-        if loss.requires_grad:  # not where only messages are read and none arrives: all vectors are zero
-            loss.backward()
-            optimiser.step()
+        descend(loss, optimiser)
         total += finite(loss, recipe)
     return total / steps
+
+
+def descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+    """One step down the loss; none where no weight is in it: of a design that reads messages alone, and none
+    arrives, all vectors are zero."""
+    optimiser.zero_grad(set_to_none=True)
+    if loss.requires_grad:
+        loss.backward()
+        optimiser.step()
 
 
 def draw_batch(

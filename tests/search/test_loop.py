@@ -11,6 +11,7 @@ from supernet.data.dataset import Pairs
 from supernet.data.sampling import Batch
 from supernet.search.record import Ranked
 from supernet.search.relaxations import mix
+from supernet.space import SearchSpace
 from supernet.training.fit import fit
 from supernet.training.losses import batch_loss
 
@@ -68,6 +69,18 @@ def test_a_step_changes_its_own_kind_alone(tiny):
             assert not any(torch.equal(a, b) for a, b in zip(own, before, strict=True) if a.numel() > 1)
             assert same(other, fixed)
             assert all(alpha.grad is None for alpha in search.alphas)
+
+
+def test_a_path_that_reads_no_weight_moves_none(tiny):
+    """Of messages alone where none arrives: a ninth of the paths through this space."""
+    space = SearchSpace(1, ("none", "sum", "max"), ("light",), ("tanh", "identity"), ("last",))
+    settings, recipe = replace(tiny.settings, cost="sampled"), replace(tiny.recipe, l2=0.0)
+    search = tiny.search(settings, recipe, space)
+    before = snapshot(search.weights)
+    search.weight_step(search.model.one_hot(dict.fromkeys(search.model.alphas, 0)))
+    assert same(before, snapshot(search.weights))
+    search.run(score)
+    assert not same(before, snapshot(search.weights))
 
 
 def test_warm_up_leaves_the_alphas_at_zero(tiny):
