@@ -11,7 +11,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "perturbation": ("search.select=perturbation",),
     "greedy": ("search.select=greedy",),
     "sampled": ("search.select=sampled",),
-    "screened": ("search.select=screened",),
+    "rescored": ("search.select=rescored",),
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
     "gumbel": ("search.alpha_noise=gumbel",),
     "single path": ("search.cost=sampled",),
@@ -55,9 +55,9 @@ SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
 RULES = {
-    "default": ("argmax", "perturbation", "greedy", "sampled", "screened"),
-    "single path": ("argmax", "sampled", "screened"),
-    "gumbel": ("argmax", "sampled", "screened"),
+    "default": ("argmax", "perturbation", "greedy", "rescored"),
+    "single path": ("argmax",),
+    "gumbel": ("argmax",),
 }
 """Method → other selection rules that are tried on its supernet, which is not trained again."""
 

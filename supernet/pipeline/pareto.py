@@ -17,7 +17,7 @@ from supernet.space.judged import ShortTraining
 
 TRAINED, INHERITED = "after the short training", "with inherited weights"
 
-UNSCORED = "no design was scored; search.explain=true or search.select=rescored scores some"
+UNSCORED = "no design was scored; search.explain=true or search.select=screened scores some"
 
 
 def scored_designs(
