@@ -32,6 +32,29 @@ GAP = 0.02
 """So far from the mixture's score, relative, the default's settled design may be."""
 
 NONE = "–"
+
+SEARCHES = (
+    "`python benchmarks/search_quality.py data=NAME` on the tabular benchmark "
+    "(benchmarks/tabular.py), one thread. Regret: how far the test NDCG@20 of the chosen design, "
+    "tuned, is below that of the best of all designs; rank: the share of designs that are better; "
+    "both are means over the seeds, regret with its 95 % bootstrap interval. Seconds are of the "
+    "whole search, with pre-training, measured costs and selection. Random search draws design and "
+    "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
+    "once and three times, in trainings as long as they are now (some of the table's are timed again "
+    "for every seed); p: Wilcoxon, the search's regret below that of random search at "
+    "three times its seconds. Rows `rule …` are other selection rules on the default's supernet; "
+    "a rule after a comma is one on that method's."
+)
+"""Above the tables of searches that were run."""
+
+STRATEGIES = (
+    "`python benchmarks/search_quality.py strategies` on the tabular benchmark alone: an evaluation is one "
+    "of the table's trainings of the design that is asked for, its recipe drawn; seconds are those of the "
+    "trainings, summed (one thread, beside other jobs). Regret: how far the test NDCG@20, tuned, of the "
+    "design that ranks best on valid so far is below that of the best of all designs; means over the seeds."
+)
+"""Below the table of strategies."""
+
 Groups = dict[str, list[dict]]
 
 
@@ -56,21 +79,9 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
     rows = read_lines(path)
     if not rows:
         return []
-    parts = [
-        "",
-        "## Search quality",
-        "",
-        "`python benchmarks/search_quality.py data=NAME` on the tabular benchmark "
-        "(benchmarks/tabular.py), one thread. Regret: how far the test NDCG@20 of the chosen design, "
-        "tuned, is below that of the best of all designs; rank: the share of designs that are better; "
-        "both are means over the seeds, regret with its 95 % bootstrap interval. Seconds are of the "
-        "whole search, with pre-training, measured costs and selection. Random search draws design and "
-        "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
-        "once and three times, in trainings as long as they are now (some of the table's are timed again "
-        "for every seed); p: Wilcoxon, the search's regret below that of random search at "
-        "three times its seconds. Rows `rule …` are other selection rules on the default's supernet; "
-        "a rule after a comma is one on that method's.",
-    ]
+    parts = ["", "## Search quality"]
+    if any(row["kind"] != "strategy" for row in rows):
+        parts += ["", SEARCHES]
     tables = load_tables(table) if table.is_file() else {}
     for name in dict.fromkeys(row["data"] for row in rows):
         own = [row for row in rows if row["data"] == name]
@@ -240,4 +251,4 @@ def strategies(found: Groups) -> list[str]:
         columns = zip(*(row["regret"] for row in own), strict=True)
         cells = [NONE if None in values else f"{statistics.fmean(values):.3f}" for values in columns]
         lines.append(line(method, len(own), *cells))
-    return lines
+    return [*lines, "", STRATEGIES]

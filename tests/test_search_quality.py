@@ -18,7 +18,7 @@ from benchmarks.search_methods import METHODS, SHRINK_AT, has_supernet, override
 from benchmarks.table_search import on_the_table, pace_of, random_regrets, table_space
 from supernet.runtime import InputError
 from supernet.search.settling import Settled
-from supernet.search.tabular import FILE, Table, Training, load_tables, save_tables
+from supernet.search.tabular import Table, Training, load_tables, save_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -101,7 +101,6 @@ def test_strategies_are_written_down_and_not_run_again(tmp_path, trainings, caps
     assert read_lines(path)[1] == first[0]
 
 
-@pytest.mark.skipif(not FILE.is_file(), reason="no table was compiled yet")
 def test_strategies_that_learn_beat_random_search_on_the_shipped_table():
     """Searches of real trainings, none of which is done again."""
     table = load_tables()["ml-100k"]
