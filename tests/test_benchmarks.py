@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.cold_tables import cold_tables
+from supernet.space.genotype import Genotype
 
 ROOT = Path(__file__).resolve().parents[1]
 KEYS = {"commit", "name", "value", "unit", "min", "max", "repeats", "processor", "threads", "torch", "python"}
@@ -110,7 +111,11 @@ def test_sources_tells_what_every_relation_is_worth(tmp_path):
     assert both["with"] == pytest.approx(rows["quality/social/derived"]["value"])
     assert both["gain"] == pytest.approx(both["with"] - both["without"])
     assert both["low"] <= both["gain"] <= both["high"]
-    assert both["genotype"] != both["other_genotype"]
+    found, other = (Genotype.load(tmp_path / name / "genotype.json") for name in ("s", "s-plain"))
+    assert both["genotype"] == found.hash
+    assert both["other_genotype"] == other.hash
+    assert {"trust", "cooccurrence"} <= set(found.relations)
+    assert other.relations == ("interactions",)
 
 
 @pytest.mark.parametrize("side", ["items", "users"])
