@@ -76,7 +76,7 @@ $(VENV)/.project: pyproject.toml $(VENV)/.torch
 $(VENV)/.kernels-$(SETTINGS): $(VENV)/.project
 	@$(PIP) -c constraints.txt --only-binary $(KERNELS) -e '.[kernels]' >$(VENV)/kernels.log 2>&1 \
 		&& echo "set-up: torch-scatter and torch-sparse" \
-		|| echo "set-up: no wheel of torch-scatter and torch-sparse found, torch's own kernels are used; make kernels builds them"
+		|| echo "set-up: no wheel of torch-scatter and torch-sparse found; only CUDA and ops.backend=scatter use them (make kernels builds them)"
 	@touch $@
 
 $(VENV)/.data: $(VENV)/.made

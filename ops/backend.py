@@ -36,7 +36,7 @@ def choose_backend(asked: str, device: torch.device) -> Backend:
     """`auto` means torch on the CPU, and on CUDA torch-scatter / torch-sparse where they are installed.
 
     Measured by benchmarks/ops.py on two CPU cores: torch's CSR product is 3 times as fast as
-    torch-sparse's, its maximum 3 times, its sampled product 14 times. On CUDA torch has no max product, and
+    torch-sparse's, its maximum 3 times, its sampled product 12 times. On CUDA torch has no max product, and
     segment_csr is deterministic where scatter is not.
 
     Errors: ValueError for an unknown word, or for `scatter` where the packages are missing.
