@@ -21,7 +21,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, run, search, words_of
+from benchmarks.command import data_folder, derive, search, words_of
+from benchmarks.lines import add_results
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "cold.jsonl"
 USUAL = ("baselines=[pop,lightgcn]", "random_genotypes=0", "tuning.trials=3", "tune=[derived]")
@@ -41,7 +42,7 @@ def main() -> None:
     quick = chosen["quick"] == "true"
     search(folder, *source(chosen), *(QUICK["train"] if quick else ()), *chosen["train"])
     more = [*USUAL, *(QUICK["derive"] if quick else ()), *chosen["derive"]]
-    run("derive.py", f"run={folder}", f"seeds=[{chosen['seeds']}]", *more)
+    derive(folder, f"seeds=[{chosen['seeds']}]", *more)
     report(chosen, folder, quick)
 
 
@@ -74,11 +75,7 @@ def report(chosen: dict, folder: Path, quick: bool) -> None:
         "processor": measure.processor(),
     } | measure.versions()
     lines = [line(name, model, found, same) for name, model in found["models"].items() if model["metrics"]]
-    text = "".join(json.dumps(one) + "\n" for one in lines)
-    print(text, end="", flush=True)
-    if not quick:
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write(text)
+    add_results(RESULTS, lines, not quick)
 
 
 def line(name: str, model: dict, found: dict, same: dict) -> dict:

@@ -47,11 +47,17 @@ def run(script: str, *overrides: str) -> None:
         sys.exit(f"benchmark: {script} ended with {done.returncode}")
 
 
+def derive(folder: Path, *overrides: str) -> None:
+    """derive.py of the run in `folder`, which goes on where it was stopped; nothing where it has ended."""
+    if not (folder / "metrics.json").is_file():
+        run("derive.py", f"run={folder}", *overrides)
+
+
 def search(folder: Path, *overrides: str) -> None:
     """train.py in `folder`, or the rest of it where it was stopped; nothing where it has ended."""
     if (folder / "genotype.json").is_file():
         return
-    if (folder / "checkpoint.pt").is_file():
+    if (folder / "config.yaml").is_file():
         run("train.py", f"resume={folder}")
     else:
         run("train.py", f"run={folder}", *overrides)

@@ -35,3 +35,19 @@ def add_lines(path: Path, rows: Sequence[dict]) -> None:
         cut = b"\n" if size and file.read(1) != b"\n" else b""
         file.write(cut + text.encode())
     print(text, end="", flush=True)
+
+
+def add_results(path: Path, rows: Sequence[dict], keep: bool) -> None:
+    """Print the rows, and where `keep` add them to a file of results, but those that it has already: a
+    benchmark that goes on after its models were written down."""
+    print("".join(json.dumps(row) + "\n" for row in rows), end="", flush=True)
+    known = {result_of(row) for row in read_lines(path)} if keep else set()
+    new = [row for row in rows if result_of(row) not in known]
+    if keep and new:
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in new))
+
+
+def result_of(row: dict) -> tuple:
+    """What a row says, of what: the same in a row that is written again."""
+    return row["name"], row.get("protocol"), row.get("genotype"), row["commit"], row["value"]

@@ -23,6 +23,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder
 
 from benchmarks import measure
 from benchmarks.command import data_folder, run, search, words_of
+from benchmarks.lines import add_results
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "quality.jsonl"
 FILES = {"ml-1m": "interactions.tsv"}
@@ -136,11 +137,7 @@ def report(chosen: dict, folder: Path, quick: bool) -> None:
         | {key: found[key] for key in ("derived_ahead", "derived_wins", "beaten_by", "holm_p")}
         | same
     )
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    print(text, end="", flush=True)
-    if not quick:
-        with RESULTS.open("a", encoding="utf-8") as file:
-            file.write(text)
+    add_results(RESULTS, lines, not quick)
 
 
 def model_line(name: str, model: dict, found: dict, same: dict) -> dict:

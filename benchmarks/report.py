@@ -101,8 +101,8 @@ def tables(rows: list[dict]) -> str:
         "",
         f"Written by `python benchmarks/report.py` on {date.today()} on {first['processor']}, "
         f"{first['threads']} threads, torch {first['torch']}, on Gowalla, dim 64, float32. Ratios are of "
-        "cases that took turns in one run; the range is the smallest and the largest of the repeats. The "
-        "rows are of",
+        "cases that took turns in one run; the range is the smallest and the largest of the repeats; an "
+        "epoch is reckoned as the faster of two steps a turn times its steps. The rows are of",
         ", ".join(f"`benchmarks/{' '.join(run)}`" for run in RUNS) + ", each with `--data FOLDER`, "
         f"at commit {', '.join(sorted({row['commit'] for row in latest.values()}))}.",
         "",
@@ -112,7 +112,12 @@ def tables(rows: list[dict]) -> str:
     for name, (meaning, aim) in TARGETS.items():
         if name in latest:
             row = latest[name]
-            parts.append(f"| {meaning} (`{name}`) | {number(row['value'])} | {spread(row)} | {aim} |")
+            told = aim + (", missed" if missed(row["value"], aim) else "")
+            parts.append(f"| {meaning} (`{name}`) | {number(row['value'])} | {spread(row)} | {told} |")
+    left = [
+        f"{meaning} (aim {aim})" for name, (meaning, aim) in TARGETS.items() if aim and name not in latest
+    ]
+    parts += ["", f"Not measured in these runs: {'; '.join(left)}."] if left else []
     parts += ["", "## All rows", "", "| name | value | range | unit |", "| --- | ---: | ---: | --- |"]
     for name, row in latest.items():
         parts.append(f"| {name} | {number(row['value'])} | {spread(row)} | {row['unit']} |")
@@ -124,6 +129,16 @@ def tables(rows: list[dict]) -> str:
     parts += transfer_tables(results / "transfer.jsonl")
     parts += cold_tables(results / "cold.jsonl")
     return "\n".join(parts) + "\n"
+
+
+def missed(value: float, aim: str) -> bool:
+    """Whether a figure is on the wrong side of its aim, "≤ 3.5" for instance; False without one."""
+    sign, _, bound = aim.partition(" ")
+    return (
+        {"≤": value > float(bound), "<": value >= float(bound), "≥": value < float(bound)}[sign]
+        if aim
+        else False
+    )
 
 
 def spread(row: dict) -> str:

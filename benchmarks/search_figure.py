@@ -43,15 +43,18 @@ def draw_methods(ax: Axes, rows: Sequence[dict]) -> None:
 
 
 def draw_strategies(ax: Axes, rows: Sequence[dict]) -> None:
-    """A line each."""
+    """A line each, in its interval."""
     for method in dict.fromkeys(row["method"] for row in rows):
         one = [row for row in rows if row["method"] == method]
-        x, y = [], []
+        x, y, low, high = [], [], [], []
         for k, mark in enumerate(one[0]["seconds"]):
             known = [row["regret"][k] for row in one if row["regret"][k] is not None]
             if known:
                 x.append(mark)
                 y.append(statistics.fmean(known))
-        ax.plot(x, y, linewidth=1, label=f"{method}, trained one by one")
+                for side, bound in zip((low, high), interval(known), strict=True):
+                    side.append(bound)
+        (drawn,) = ax.plot(x, y, linewidth=1, label=f"{method}, trained one by one")
+        ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.12, linewidth=0)
     if rows:
         ax.legend(fontsize=7, frameon=False)

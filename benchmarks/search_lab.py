@@ -142,6 +142,6 @@ class Lab:
             return trials.inherited(self.space, choices)
 
         budget = Budget(settings.budget, settings.seconds)
-        rows = explore(strategy, evaluate, self.identity, budget)
-        pool = ordered(rows, self.identity)[: settings.select_pool]
+        rows = explore(strategy, evaluate, self.identity, budget, cost=trials.cost)
+        pool = ordered(rows, self.identity, trials.cost)[: settings.select_pool]
         return halving(pool, trials, settings.select_steps * (3 if trained else 1))[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-TRAINED = ("search.evaluate=trained", "search.budget=40", "search.select_pool=5")
-"""A strategy that trains each design by itself, for about as many batches as the default's selection."""
+TRAINED = "search=trained_"
+"""What begins the override of a strategy that trains each design by itself, for about as many batches as the
+default's selection."""
 
 METHODS: dict[str, tuple[str, ...]] = {
     "default": (),
@@ -18,7 +19,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "partial channels": ("search.cost=partial",),
     "sparsemax": ("search.relaxation=sparsemax",),
     "top2": ("search.relaxation=top2",),
-    "sigmoid": ("search.relaxation=sigmoid", "search.zero_one=1.0"),
+    "sigmoid": ("search=fair_darts",),
     "constant temperature": ("search.temperature_schedule=constant",),
     "linear temperature": ("search.temperature_schedule=linear",),
     "cosine temperature": ("search.temperature_schedule=cosine",),
@@ -38,16 +39,16 @@ METHODS: dict[str, tuple[str, ...]] = {
     "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
     "output norm": ("search.norm=output",),
     "no norm": ("search.norm=none",),
-    "eigenvalue stop": ("search.eigenvalue_every=1", "search.eigenvalue_stop=0.75"),
+    "eigenvalue stop": ("search.eigenvalue_stop=0.75",),
     "snapshot": ("search.snapshot=true",),
     "supernet random": ("search.strategy=random",),
     "supernet evolution": ("search.strategy=evolution",),
     "supernet tpe": ("search.strategy=tpe",),
     "supernet reinforce": ("search.strategy=reinforce",),
-    "trained random": ("search.strategy=random", *TRAINED),
-    "trained evolution": ("search.strategy=evolution", *TRAINED),
-    "trained tpe": ("search.strategy=tpe", *TRAINED),
-    "trained reinforce": ("search.strategy=reinforce", *TRAINED),
+    "trained random": (f"{TRAINED}random",),
+    "trained evolution": (f"{TRAINED}evolution",),
+    "trained tpe": (f"{TRAINED}tpe",),
+    "trained reinforce": (f"{TRAINED}reinforce",),
 }
 """Name → what is changed of the default search."""
 
@@ -69,7 +70,7 @@ def overrides_of(method: str, name: str) -> tuple[str, ...]:
 
 def has_supernet(method: str) -> bool:
     """Whether the method trains one: not where a strategy trains each design by itself."""
-    return TRAINED[0] not in METHODS[method]
+    return not any(word.startswith(TRAINED) for word in METHODS[method])
 
 
 def rules_of(method: str) -> tuple[str, ...]:

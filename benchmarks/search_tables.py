@@ -32,6 +32,7 @@ GAP = 0.02
 """So far from the mixture's score, relative, the default's settled design may be."""
 
 NONE = "–"
+RANDOM = "random"
 
 SEARCHES = (
     "`python benchmarks/search_quality.py data=NAME` on the tabular benchmark "
@@ -51,7 +52,8 @@ STRATEGIES = (
     "`python benchmarks/search_quality.py strategies` on the tabular benchmark alone: an evaluation is one "
     "of the table's trainings of the design that is asked for, its recipe drawn; seconds are those of the "
     "trainings, summed (one thread, beside other jobs). Regret: how far the test NDCG@20, tuned, of the "
-    "design that ranks best on valid so far is below that of the best of all designs; means over the seeds."
+    "design that ranks best on valid so far is below that of the best of all designs; means over the seeds, "
+    "with 95 % bootstrap intervals."
 )
 """Below the table of strategies."""
 
@@ -79,7 +81,7 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
     rows = read_lines(path)
     if not rows:
         return []
-    parts = ["", "## Search quality"]
+    parts = ["", "## Search quality", "", f"![regret over seconds](results/{PICTURE})"]
     if any(row["kind"] != "strategy" for row in rows):
         parts += ["", SEARCHES]
     tables = load_tables(table) if table.is_file() else {}
@@ -126,11 +128,10 @@ def methods(found: Groups) -> list[str]:
     names = ("seeds", "regret", "rank", "in the top 5 %", "seconds", "random", "random × 3", "p")
     lines = head("method", *names)
     for method, own in sorted(found.items(), key=lambda pair: mean(pair[1], "regret")):
-        low, high = interval([row["regret"] for row in own])
         top = sum(row["rank"] < 0.05 for row in own)
         lines.append(
             line(
-                *(method, len(own), f"{mean(own, 'regret'):.3f} ({low:.3f} … {high:.3f})"),
+                *(method, len(own), with_interval([row["regret"] for row in own])),
                 *(f"{mean(own, 'rank'):.3f}", f"{top} of {len(own)}", f"{mean(own, 'seconds'):.0f}"),
                 *(f"{mean(own, 'random_1'):.3f}", f"{mean(own, 'random_3'):.3f}"),
                 f"{below([row['regret'] - row['random_3'] for row in own]):.2g}",
@@ -247,8 +248,22 @@ def strategies(found: Groups) -> list[str]:
         return []
     marks = next(iter(found.values()))[0]["seconds"]
     lines = head("strategy, on the table: regret after", "seeds", *(f"{mark} s" for mark in marks))
+    random = {row["seed"]: row["regret"] for row in found.get(RANDOM, [])}
     for method, own in found.items():
         columns = zip(*(row["regret"] for row in own), strict=True)
-        cells = [NONE if None in values else f"{statistics.fmean(values):.3f}" for values in columns]
+        cells = [NONE if None in values else with_interval(values) for values in columns]
         lines.append(line(method, len(own), *cells))
-    return [*lines, "", STRATEGIES]
+    ends = {
+        method: below([row["regret"][-1] - random[row["seed"]][-1] for row in own if row["seed"] in random])
+        for method, own in found.items()
+        if method != RANDOM and random
+    }
+    told = ", ".join(f"{method} {p:.2g}" for method, p in ends.items())
+    tests = f" p of being below random search at {marks[-1]} s, Wilcoxon over seeds: {told}." if told else ""
+    return [*lines, "", STRATEGIES + tests]
+
+
+def with_interval(values: Sequence[float]) -> str:
+    """The mean, and its 95 % interval."""
+    low, high = interval(values)
+    return f"{statistics.fmean(values):.3f} ({low:.3f} … {high:.3f})"

@@ -24,7 +24,8 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, run, search, words_of
+from benchmarks.command import data_folder, derive, search, words_of
+from benchmarks.lines import add_results
 from benchmarks.quality import QUICK, model_line
 from benchmarks.source_lines import same_of, search_line, source_line
 from supernet.pipeline.contenders import RULED
@@ -101,15 +102,15 @@ def main() -> None:
     quick = found["quick"] == "true"
     search(folder, *source(found["scenario"]), *(QUICK["train"] if quick else ()), *found["train"])
     more = ("tuning.trials=1", "tune=[derived]", "baselines=[pop]") if quick else ()
-    run("derive.py", f"run={folder}", f"seeds=[{found['seeds']}]", *DERIVE, *more, *found["derive"])
+    derive(folder, f"seeds=[{found['seeds']}]", *DERIVE, *more, *found["derive"])
     report(found["scenario"], folder, quick)
     if found["plain"] == "true":
         beside = folder.with_name(f"{folder.name}-plain")
         search(beside, *plain(found["scenario"]), *(QUICK["train"] if quick else ()), *found["train"])
         alone = ("ablate=false", "baselines=[pop]")
         seeds = f"seeds=[{found['seeds']}]"
-        run("derive.py", f"run={beside}", seeds, *DERIVE, *more, *alone, *found["derive"])
-        written([search_line(found["scenario"], folder, beside)], RESULTS, quick)
+        derive(beside, seeds, *DERIVE, *more, *alone, *found["derive"])
+        add_results(RESULTS, [search_line(found["scenario"], folder, beside)], not quick)
 
 
 def source(scenario: str) -> list[str]:
@@ -124,15 +125,6 @@ def plain(scenario: str) -> list[str]:
     name, files, _ = SCENARIOS[scenario]
     where = [f"data.path={data_folder('sources.py', name) / files['data.path']}"] if name else []
     return [f"experiment={PLAIN[scenario]}", *where]
-
-
-def written(rows: list[dict], path: Path, quick: bool) -> None:
-    """Print the rows, and append them to the file unless quick."""
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    print(text, end="", flush=True)
-    if not quick:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
 
 
 def report(scenario: str, folder: Path, quick: bool) -> None:
@@ -151,8 +143,8 @@ def report(scenario: str, folder: Path, quick: bool) -> None:
         | {key: found[key] for key in ("derived_ahead", "derived_wins", "beaten_by", "holm_p")}
         | same
     )
-    written(lines, RESULTS, quick)
-    written(models, RESULTS.with_name("quality.jsonl"), quick)
+    add_results(RESULTS, lines, not quick)
+    add_results(RESULTS.with_name("quality.jsonl"), models, not quick)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, run, search, words_of
+from benchmarks.command import data_folder, derive, search, words_of
 from supernet.config import DeriveConfig, arguments, load_train_config
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.stages import load_data, recipe_of, space_of
@@ -73,9 +73,7 @@ def main() -> None:
     folder = Path(chosen["run"] or f"runs/transfer-{folder_of(chosen['data']).name}")
     source = folder / f"source-{folder_of(chosen['source']).name}"
     searched(source, chosen["source"], chosen, ["seed=0"])
-    if not (source / "metrics.json").is_file():
-        runtime = [word for word in chosen["train"] if word.startswith("runtime.")]
-        run("derive.py", f"run={source}", *DERIVE, *runtime)
+    derive(source, *DERIVE, *(word for word in chosen["train"] if word.startswith("runtime.")))
     for seed in chosen["seeds"].split(","):
         init = [f"init_from={source}", *(f"init.{word}" for word in chosen["init"])]
         runs = [folder / f"{start}-{seed}" for start in ("nothing", "init")]

@@ -35,13 +35,19 @@ def transfer_tables(path: Path) -> list[str]:
         "## Transfer",
         "",
         "`python benchmarks/transfer.py data=NAME source=NAME`: NDCG@20 on valid by epochs and seconds of "
-        "training, begun with another domain's run and from nothing. The first stage is of the supernet; the "
-        "others are of trainings, against the design that was found from nothing, trained from nothing. ± is "
-        "the sample standard deviation of the gain over seeds. Last column: the epochs after which what is "
-        "begun is as good as what begins from nothing is at its last (–: never), seed by seed.",
+        "training, begun with another domain's run and from nothing. ± is the sample standard deviation of "
+        "the gain over seeds. Last column: the epochs after which what is begun is as good as what begins "
+        "from nothing is at its last (–: never), seed by seed.",
     ]
+    if any(stage != "search" for rows in groups.values() for stage, _ in rows):
+        parts[-1] += (
+            " The first stage is of the supernet; the others are of trainings, against the design that was "
+            "found from nothing, trained from nothing."
+        )
     for (source, data, options), rows in groups.items():
-        parts += ["", f"### {source} → {data}", "", f"With {options or 'the defaults'}. {_taken(rows)}", ""]
+        commits = ", ".join(dict.fromkeys(row["commit"] for row in rows.values()))
+        with_what = f"With {options or 'the defaults'}, commit {commits}. {_taken(rows)}"
+        parts += ["", f"### {source} → {data}", "", with_what, ""]
         parts += table(list(rows.values()))
     return parts
 

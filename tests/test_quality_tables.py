@@ -5,6 +5,7 @@ import json
 from benchmarks import measure
 from benchmarks.quality import model_line
 from benchmarks.quality_tables import quality_tables, reproduction_tables
+from benchmarks.report import missed
 from benchmarks.source_lines import same_of
 
 
@@ -72,3 +73,27 @@ def test_a_published_curve_stands_beside_ours_of_the_same_model(tmp_path):
     assert "| gowalla | lightgcn_bpr | 3 | 2 | 5 | 0.1000 ± 0.0000 | 0.0800 ± 0.0000 | 60 | c |" in lines
     told = [line for line in lines if "epoch Recall/NDCG: 5 0.1000/0.0800 (60 s)." in line]
     assert ["Published: epoch 5 0.1071/0.0894" in line for line in told] == [True, False, False]
+
+
+def test_a_verdict_is_told_where_there_is_one_and_what_it_rests_on(tmp_path):
+    path = tmp_path / "quality.jsonl"
+
+    def last(rows):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return quality_tables(path)[-1]
+
+    def noted(rows, note):
+        return [row | {"note": note} if row["name"].endswith("lightgcn_pp") else row for row in rows]
+
+    alone = lines_of(quality_same("gowalla"), derived=0.1)
+    assert last(alone).startswith("No verdict: no other trained model")
+    both = lines_of(quality_same("gowalla"), derived=0.1, lightgcn_pp=0.2)
+    assert last(noted(both, "tuned: 8 trials")) == "So."
+    assert last(noted(both, "lightgcn's recipe")).startswith("So. lightgcn_pp: not tuned")
+
+
+def test_an_aim_that_is_missed_is_told():
+    assert [missed(value, "≤ 3.5") for value in (3.4, 3.5, 3.6)] == [False, False, True]
+    assert [missed(value, "≥ .60") for value in (0.59, 0.6)] == [True, False]
+    assert [missed(value, "< 2") for value in (1.9, 2.0)] == [False, True]
+    assert not missed(9.0, "")

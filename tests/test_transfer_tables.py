@@ -12,7 +12,7 @@ def transfer_row(stage, seed, nothing, init, options=()):
     ]
     gain = [b - a for a, b in zip(nothing, init, strict=True)]
     return {"source": "a", "data": "b", "stage": stage, "seed": seed, "gain": gain, "train": ["model.dim=8"],
-            "init_options": list(options), "nothing": curves[0], "init": curves[1],
+            "commit": "abc", "init_options": list(options), "nothing": curves[0], "init": curves[1],
             "taken": ["users: 1 of 2 by id"]}  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_the_table_of_transfer_has_means_and_the_epochs_to_the_same(tmp_path):
         "|  | 2 | 2 | 0.2000 | 0.2500 | +0.0500 ± 0.0707 | 20 · 20 |  |",
         "|  | 2 | 3 | 0.3000 | 0.3500 | +0.0500 ± 0.2121 | 30 · 30 | 2, – |",
     ]
-    assert "With model.dim=8. Taken: users: 1 of 2 by id." in lines[first:other]
-    assert "With model.dim=8 init.norm=kept. Taken: users: 1 of 2 by id." in lines[other:]
+    assert "With model.dim=8, commit abc. Taken: users: 1 of 2 by id." in lines[first:other]
+    assert "With model.dim=8 init.norm=kept, commit abc. Taken: users: 1 of 2 by id." in lines[other:]
     assert lines[-1] == "|  | 1 | 3 | 0.3000 | 0.3000 | +0.0000 | 30 · 30 | 1 |"
     assert transfer_tables(tmp_path / "none.jsonl") == []
