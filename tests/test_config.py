@@ -43,6 +43,9 @@ def compose(name, *overrides):
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=["=".join(pair) for pair in OPTIONS])
 def test_every_option_composes_and_validates(group, option, monkeypatch):
     monkeypatch.setattr(text_checks, "NEEDS", {})  # with or without the extra
+    if option == "advisor":
+        monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1/v1")
+        monkeypatch.setenv("OPENAI_MODEL", "m")
     extra = ["data.path=somewhere"] if option in NEEDS_PATH else []
     extra += ["text.views.own.path=somewhere.npy"] if option == "vectors" else []
     extra += ["graph.knowledge_path=kg.tsv", "graph.entities_path=link.tsv"] if option == "content" else []
@@ -172,6 +175,12 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.select_temperatures=[0.5,1] loss=bpr", "needs a loss with a temperature, softmax or bsl"),
+        ("search.seconds=60", "search.seconds=60.0 is of the strategies that ask for designs one by one"),
+        ("search.budget=9", "search.strategy=bilevel is bounded by search.epochs"),
+        ("search.evaluate=trained", "search.evaluate=trained is of the strategies"),
+        ("search.strategy=tpe search.select=argmax", "search.select=argmax is of search.strategy=bilevel"),
+        ("search.strategy=tpe search.objective=contrastive", "search.objective=contrastive is of"),
+        ("search.strategy=tpe search.cost=partial", "search.cost=partial is of mixtures"),
         (
             "search.strategy=evolution search.shrink_at=[2]",
             "search.shrink_at=[2] is of search.strategy=bilevel",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ops.aggregate import (
@@ -51,8 +52,10 @@ class AggregateMixture(Mixture):
         return self._mixed(source, target, relation, cast(Tensor, p), slice(None))
 
     def _partial(self, source: Tensor, target: Tensor, relation: Relation, p: Partial) -> Tensor:
-        """The candidates for some channels, `sym` for the others."""
+        """The candidates for some channels, `sym` or zeros for the others."""
         mixed = self._mixed(source, target, relation, p.p, slice(p.start, p.stop))
+        if not p.plain:
+            return F.pad(mixed, (p.start, source.shape[1] - p.stop))
         others = torch.cat([source[:, : p.start], source[:, p.stop :]], dim=1)
         plain = SymmetricSum(others.shape[1])(others, target, relation)
         return torch.cat([plain[:, : p.start], mixed, plain[:, p.start :]], dim=1)

@@ -32,11 +32,13 @@ class Choice(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """A mixture p (K,) of the channels start … stop alone; the others take the slot's plain operator."""
+    """A mixture p (K,) of the channels start … stop alone; the others take the slot's plain operator, or
+    nothing where `plain` is False."""
 
     p: Tensor
     start: int
     stop: int
+    plain: bool = True
 
 
 NORMS = ("scale", "output", "none")
@@ -93,6 +95,10 @@ class Mixture(nn.Module):
         return [
             size if given else None for size, given in zip(self.log_scale.exp().tolist(), gives, strict=True)
         ]
+
+    def size_of(self, number: int) -> int:
+        """Weights of a candidate."""
+        return sum(weight.numel() for weight in list(self.candidates.values())[number].parameters())
 
     def single(self, p: Mix | None) -> Callable[..., Tensor] | None:
         """The one operator to run where there is just one candidate, or one was chosen; else None."""

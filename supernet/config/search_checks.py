@@ -66,7 +66,7 @@ def _check_advisor(advisor: AdvisorSettings) -> None:
     if not advisor.model:
         raise InputError(
             "search.advisor.model is missing; give the name of a model that the endpoint has, as "
-            "search.advisor.model=NAME"
+            "search.advisor.model=NAME, or set OPENAI_MODEL and take search=advisor"
         )
     if advisor.temperature is not None and advisor.temperature < 0:
         raise InputError(f"search.advisor.temperature must be at least 0, found {advisor.temperature}")
@@ -77,6 +77,11 @@ def _check_advisor(advisor: AdvisorSettings) -> None:
 
 
 OF_ALPHAS = (
+    "order",
+    "objective",
+    "relaxation",
+    "alpha_temperature",
+    "select",
     "alpha_noise",
     "idle",
     "beta",
@@ -86,25 +91,32 @@ OF_ALPHAS = (
     "eigenvalue_stop",
     "snapshot",
 )
-"""Settings of how alphas are learnt, which other strategies than the loop do not do."""
+"""Settings of how alphas are learnt and read, which other strategies than the loop do not do."""
+
+OF_STRATEGIES = ("evaluate", "budget", "seconds")
+"""Settings of how designs are asked for one by one, which the loop does not do."""
 
 
 def _together(config: TrainConfig) -> None:
     search: SearchSettings = config.search
     usual = SearchSettings()
-    for name in OF_ALPHAS if search.strategy != BILEVEL else ():
+    learns = search.strategy == BILEVEL
+    for name in OF_STRATEGIES if learns else OF_ALPHAS:
         if getattr(search, name) != getattr(usual, name):
-            raise InputError(
-                f"search.{name}={getattr(search, name)} is of search.strategy={BILEVEL}, which learns "
-                f"alphas; search.strategy={search.strategy} does not: leave it out"
-            )
+            if learns:
+                whose = "the strategies that ask for designs one by one"
+                other = f"search.strategy={BILEVEL} is bounded by search.epochs"
+            else:
+                whose = f"search.strategy={BILEVEL}, which learns alphas"
+                other = f"search.strategy={search.strategy} does not"
+            raise InputError(f"search.{name}={getattr(search, name)} is of {whose}; {other}: leave it out")
+    if not learns and search.cost == "partial":
+        raise InputError(
+            f"search.cost=partial is of mixtures; search.strategy={search.strategy} trains one path a step: "
+            "leave it out"
+        )
     if search.norm == "output" and search.cost == "partial":
         raise InputError("search.norm=output computes whole candidates; set search.cost=dense or norm=scale")
-    if search.eigenvalue_stop and not search.eigenvalue_every:
-        raise InputError(
-            f"search.eigenvalue_stop={search.eigenvalue_stop} compares eigenvalues; set "
-            "search.eigenvalue_every"
-        )
     _of_epochs(config)
     _of_relaxations(search)
     if search.freeze == "embeddings":

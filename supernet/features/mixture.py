@@ -49,10 +49,20 @@ class FeatureMixture(Mixture):
             return single(*self._inputs(self._only(p), ids, views))
         projected = {name: self._projected(name, views) for name in self.projectors}
         outputs = [m(ids, projected.get(getattr(m, "view", ""))) for m in self.candidates.values()]
+        if self.norm == "output":
+            return self.normalised(outputs, cast(Tensor, p), outputs[0])
         if self.calibrate:
             self.measure(outputs)
         factors = self.factors(cast(Tensor, p))
         return sum((factors[k] * x for k, x in enumerate(outputs)), start=torch.zeros_like(outputs[0]))
+
+    def size_of(self, number: int) -> int:
+        """Weights of a candidate, with those of the ids and the projector that it reads."""
+        module = list(self.candidates.values())[number]
+        shared = [self.projectors[module.view]] if isinstance(module, Fused) else []
+        if self.ids is not None and getattr(module, "reads_ids", True):
+            shared.append(self.ids)
+        return super().size_of(number) + sum(w.numel() for one in shared for w in one.parameters())
 
     def _only(self, p: Mix | None) -> nn.Module:
         """The one candidate that is computed."""

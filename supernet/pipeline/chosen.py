@@ -20,7 +20,7 @@ from supernet.report.board import Board
 from supernet.report.progress import bar
 from supernet.search.explore import Budget, History, explore, ordered
 from supernet.search.loop import Search
-from supernet.search.selection import SELECTIONS, Choices, distinct, halving
+from supernet.search.selection import BY_TRAINING, SELECTIONS, Choices, distinct, halving
 from supernet.search.settings import BILEVEL, AdvisorSettings, SearchSettings
 from supernet.search.settling import Settled
 from supernet.search.strategies import Advisor, make_strategy
@@ -56,7 +56,7 @@ def choose_designs(
     join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
-    rounds = 2 if settings.select in ("rescored", "sampled", "screened") else 0
+    rounds = 2 if settings.select in BY_TRAINING else 0
     if search.costs is not None and (rounds or settings.strategy != BILEVEL):
         log.info(
             "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "
@@ -73,6 +73,8 @@ def choose_designs(
     generator = torch.Generator().manual_seed(config.seed)
     strategy = make_strategy(settings, space, generator, folder / ADVICE)
     history = History(folder / EVALUATIONS)
+    for number, row in enumerate(history.rows, 1):  # a board that goes on hides what it had beyond its epoch
+        show_evaluation(row, number, board)
     with bar(settings.strategy, total=settings.budget) as progress:
 
         def evaluate(choices: Choices) -> float:
@@ -88,14 +90,16 @@ def choose_designs(
             progress.status(f"best valid {config.eval.metric} {row.best:.4f}")
 
         budget = Budget(settings.budget, settings.seconds)
-        rows = explore(strategy, evaluate, identity, budget, history, watch)
+        rows = explore(strategy, evaluate, identity, budget, history, watch, trials.cost)
     log.info(
-        "%s: %d evaluations, best %.4f, %.1f s", settings.strategy, len(rows), rows[-1].best, rows[-1].seconds
+        "%s: %d evaluations, best %.4f, %.1f s; ended by search.%s",
+        *(settings.strategy, len(rows), rows[-1].best, rows[-1].seconds),
+        f"budget={settings.budget}" if len(rows) >= settings.budget else f"seconds={settings.seconds:g}",
     )
     advice = advice_counts(folder / ADVICE)
     if advice is not None:
         tell_advice(advice, settings.advisor, log)
-    pool = distinct([*ordered(rows, identity)[: settings.select_pool], *known])
+    pool = distinct([*ordered(rows, identity, trials.cost)[: settings.select_pool], *known])
     steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
     return halving(pool, trials, steps), rows
 

@@ -93,6 +93,7 @@ def search_report(
         "strategy": config.search.strategy,
         "candidates": {slot: list(names) for slot, names in search.model.space.choices().items()},
         "epochs": search.history,
+        "taken": search.outcome()["epoch"] if search.history else None,
         "explanation": None if told is None else asdict(told),
         "settled": None if own is None else asdict(own),
     }

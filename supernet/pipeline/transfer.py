@@ -20,7 +20,7 @@ from supernet.pipeline.source import Source, read_source
 from supernet.pipeline.start import Start
 from supernet.pipeline.user_ids import UserIds
 from supernet.runtime import InputError, write_json
-from supernet.search.selection import Choices
+from supernet.search.selection import BY_TRAINING, Choices
 from supernet.search.settings import BILEVEL
 from supernet.search.transfer import point_of, start_alphas, unmatched
 from supernet.space import SearchSpace
@@ -78,20 +78,30 @@ def transfer_of(
     check_elsewhere(source, config)
     if resumed is not None:
         _check_same(source, resumed / INIT)
-    learns = settings.alphas > 0 and config.search.strategy == BILEVEL
+    bilevel = config.search.strategy == BILEVEL
+    learns, judges = settings.alphas > 0 and bilevel, not bilevel or config.search.select in BY_TRAINING
     alphas = start_alphas(space, source.alphas, settings.alphas) if learns else {}
     design = point_of(space, source.genotype)
     start, lines = start_of(source, config, settings, UserIds.of(user_ids, config), [space])
+    if not bilevel and config.search.evaluate == "trained":
+        start = replace(start, rows=start.rows[:0], vectors=start.vectors[:0], projectors={})
+        lines = [f"no weights: search.evaluate={config.search.evaluate} trains every design anew"]
     found = [
         f"alphas of {len(alphas)} of {len(space.choices())} open slots, times {settings.alphas:g}",
         *(unmatched(space, source.alphas) if alphas else ()),
-        "its genotype is "
-        + ("no design of this space" if design is None else "judged with the known designs"),
+        "its genotype is " + _judged(design, judges, config),
         *lines,
     ]
+    design = design if judges else None
     if not (alphas or design is not None or len(start.rows) or start.projectors):
         raise _nothing(source, found)
     return Transfer(source, alphas, design, start, found)
+
+
+def _judged(design: Choices | None, judges: bool, config: TrainConfig) -> str:
+    if design is None:
+        return "no design of this space"
+    return "judged with the known designs" if judges else f"not judged: search.select={config.search.select}"
 
 
 def derived_start(

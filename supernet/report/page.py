@@ -14,7 +14,7 @@ from supernet.report.choice import how_it_came, how_sure, settling, short_form, 
 from supernet.report.curves import curves_figure
 from supernet.report.figures import anytime_figure, genotype_figure, mixture_figure
 from supernet.report.markup import svg, table, text
-from supernet.report.signs import signs_of_collapse, trains_alphas
+from supernet.report.signs import not_looked_at, signs_of_collapse, trains_alphas
 from supernet.report.table import metric_label
 from supernet.runtime import InputError, read_rows, write_text
 from supernet.space.judged import EVALUATIONS, SELECTION, Evaluation, ShortTraining
@@ -89,11 +89,10 @@ def _advice(found: Mapping[str, Any] | None) -> str:
 
 
 def _warnings(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:
-    found = signs_of_collapse(search, genotype)
-    if not found:
-        return "<h2>What to distrust</h2><p>No sign of collapse was seen.</p>"
+    found, left = signs_of_collapse(search, genotype), " ".join(not_looked_at(search))
     items = "".join(f'<li class="warn">{text(sentence)}</li>' for sentence in found)
-    return f"<h2>What to distrust</h2><ul>{items}</ul>"
+    told = f"<ul>{items}</ul>" if found else "<p>No sign of collapse was seen.</p>"
+    return f"<h2>What to distrust</h2>{told}" + (f"<p>{text(left)}</p>" if left else "")
 
 
 def _design(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:

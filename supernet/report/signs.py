@@ -17,10 +17,26 @@ def trains_alphas(search: Mapping[str, Any]) -> bool:
     return bool(search["strategy"] == LOOP)
 
 
+def taken(search: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The epochs up to the one whose mixture was taken: a search may go back."""
+    epochs: list[Mapping[str, Any]] = search["epochs"]
+    return epochs[: search["taken"]] if search.get("taken") else epochs
+
+
+def not_looked_at(search: Mapping[str, Any]) -> list[str]:
+    """What the search has not measured of the signs of collapse, in sentences."""
+    epochs = search["epochs"]
+    if not epochs:
+        return ["There was no supernet, so nothing but the design could be looked at."]
+    if trains_alphas(search) and all(epoch["eigenvalue"] is None for epoch in epochs):
+        return ["The dominant eigenvalue was not measured (search.eigenvalue_every=1 does)."]
+    return []
+
+
 def signs_of_collapse(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> list[str]:
     """What is to be distrusted, in sentences; none where nothing is seen. Of the mixture nothing is said
     where another strategy chose, whose alphas are even from first to last."""
-    found, epochs = [], search["epochs"]
+    found, epochs = [], taken(search)
     if epochs and trains_alphas(search):
         found += _of_alphas(epochs, search["metric"])
     if epochs and epochs[-1]["cosine"] and epochs[-1]["cosine"][-1] > 0.9:

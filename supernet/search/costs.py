@@ -13,7 +13,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from supernet.data.graph import Graph
+from ops.mixture import Choice, Mixture
+from supernet.data.graph import SIDES, Graph
+from supernet.data.views import Views
 from supernet.model import Recommender
 from supernet.model.layer import Layer
 from supernet.runtime import InputError, write_json
@@ -70,9 +72,9 @@ def measure_costs(model: Recommender, graph: Graph, repeats: int = REPEATS) -> C
     sizes: dict[str, list[int]] = {}
     for slot, mixtures in model.mixtures().items():
         found = zip(mixtures, runs.get(slot, [None] * len(mixtures)), strict=True)
-        spent = [[_milliseconds(m, run, repeats) for m in mix.candidates.values()] for mix, run in found]
+        spent = [[_milliseconds(mix, m, run, repeats) for m in mix.candidates.values()] for mix, run in found]
         times[slot] = [sum(column) for column in zip(*spent, strict=True)]
-        counts = [[_size(m) for m in mix.candidates.values()] for mix in mixtures]
+        counts = [[mix.size_of(number) for number in range(len(mix.names))] for mix in mixtures]
         sizes[slot] = [sum(column) for column in zip(*counts, strict=True)]
     return Costs(times, sizes)
 
@@ -81,10 +83,6 @@ def _expected(table: Mapping[str, Sequence[float]], mixture: Mapping[str, Tensor
     most = sum(max(row) for row in table.values())
     shares = [p @ p.new_tensor(table[slot]) for slot, p in mixture.items()]
     return torch.stack(shares).sum() / max(most, 1e-9)
-
-
-def _size(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
 
 
 Run = Callable[[nn.Module], Tensor]
@@ -109,10 +107,18 @@ def _runs(model: Recommender, graph: Graph) -> dict[str, list[Run | None]]:
                 runs.setdefault(own.names[link.name], []).append(run)
             runs.setdefault(own.convolve_slot, []).append(_on(x[side], x[side] + 1, x[side]))
             runs.setdefault(own.activation_slot, []).append(_on(x[side]))
-    for side in ("user", "item"):
+    for side in SIDES:
+        features = cast(Mixture, model.features[side])
+        runs[f"features/{side}"] = [_feature(features, graph.views.get(side))]
         layers = [x[side]] * (model.space.layers + 1)
         runs.setdefault("readout", []).append(_on(layers))
     return runs
+
+
+def _feature(features: Mixture, views: Views | None) -> Run:
+    """By the slot, which holds the ids and projects the views."""
+    modules = list(features.candidates.values())
+    return lambda module: cast(Tensor, features(Choice(modules.index(module)), views))
 
 
 def _aggregate(source: Tensor, target: Tensor, relation: object) -> Run:
@@ -123,8 +129,8 @@ def _on(*inputs: Tensor | Sequence[Tensor]) -> Run:
     return lambda module: cast(Tensor, module(*inputs))
 
 
-def _milliseconds(module: nn.Module, run: Run | None, repeats: int) -> float:
-    if run is None:  # features and scores: read for the batch alone
+def _milliseconds(mixture: Mixture, module: nn.Module, run: Run | None, repeats: int) -> float:
+    if run is None:  # scores: computed for the batch alone
         return 0.0
     times = []
     for _ in range(repeats + 1):
@@ -135,5 +141,5 @@ def _milliseconds(module: nn.Module, run: Run | None, repeats: int) -> float:
         if out.device.type == "cuda":
             torch.cuda.synchronize()
         times.append(1e3 * (time.perf_counter() - start))
-        module.zero_grad(set_to_none=True)
+        mixture.zero_grad(set_to_none=True)
     return statistics.median(times[1:])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from supernet.model import Recommender
 from supernet.model.layer import Weights
 from supernet.model.recommender import Vectors
 from supernet.search.eigenvalue import dominant_eigenvalue
@@ -26,7 +28,8 @@ def epoch_record(search: Search, validate: Validate) -> SearchEpoch:
     mixture, design, model, graph = search.mixture(), search.argmax(), search.model, search.graph
     with torch.no_grad():
         ranked = validate(model(graph, mixture), mixture)
-        derived = validate(model(graph, design), design).score
+        with no_auxiliary_skip(model):
+            derived = validate(model(graph, design), design).score
         history = model.history(graph, mixture)
     entropies = [entropy(p) for p in mixture.values()]
     watcher, sums = torch.Generator().manual_seed(search.epoch), search.sums
@@ -53,10 +56,21 @@ def epoch_record(search: Search, validate: Validate) -> SearchEpoch:
     )
 
 
+@contextlib.contextmanager
+def no_auxiliary_skip(model: Recommender) -> Iterator[None]:
+    """Within it the model is without its auxiliary skip, as a derived one is."""
+    share, model.auxiliary_skip = model.auxiliary_skip, 0.0
+    try:
+        yield
+    finally:
+        model.auxiliary_skip = share
+
+
 def alpha_eigenvalue(search: Search) -> float | None:
     """The dominant eigenvalue of the alpha loss in the alphas, on a batch that is then given back; None in an
-    epoch that settings.eigenvalue_every leaves out."""
-    every = search.settings.eigenvalue_every
+    epoch that settings.eigenvalue_every leaves out (each counts where that is 0 and eigenvalue_stop is
+    set)."""
+    every = search.settings.eigenvalue_every or int(search.settings.eigenvalue_stop > 0)
     if not every or search.epoch < search.warmup or (search.epoch + 1) % every or not search.alphas:
         return None
     state = search.objective.state_dict(), search.alpha_generator.get_state()

@@ -15,6 +15,14 @@ from supernet.space.judged import Evaluation
 Evaluate = Callable[[Choices], float]
 """A design → its score; an evaluation that fails has the score 0."""
 
+Cost = Callable[[Choices], float]
+"""A design → what it costs, in units of the score."""
+
+
+def free(choices: Choices) -> float:
+    """Nothing."""
+    return 0.0
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -46,14 +54,15 @@ def explore(
     budget: Budget,
     history: History | None = None,
     watch: Callable[[Evaluation], None] | None = None,
+    cost: Cost = free,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Evaluation]:
     """Ask, evaluate, tell until the budget is spent; all evaluations in their order.
 
     What `history` holds is told first, so that a killed search goes on as if it had not been. Designs of the
     same `identity` are evaluated once, and their score told again; such a repetition counts as an evaluation
-    where the budget is of evaluations, and takes the seconds of asking alone. clock: seconds, for the anytime
-    curve.
+    where the budget is of evaluations, and takes the seconds of asking alone. cost: what the strategy is told
+    scores less of; the rows hold the scores. clock: seconds, for the anytime curve.
     Errors: InputError where the history is of another strategy, space or seed.
     """
     history = History() if history is None else history
@@ -61,7 +70,7 @@ def explore(
     for row in list(history.rows):
         if strategy.ask() != row.choices:
             raise InputError(f"{history.path}: it is of another search; remove it to start anew")
-        strategy.tell(row.choices, row.score)
+        strategy.tell(row.choices, row.score - cost(row.choices))
         known[identity(row.choices)] = row.score
     while not _spent(history.rows, budget):
         start = clock()
@@ -70,7 +79,7 @@ def explore(
         repeated = key in known
         score = known[key] if repeated else evaluate(choices)
         known[key] = score
-        strategy.tell(choices, score)
+        strategy.tell(choices, score - cost(choices))
         before = history.rows[-1] if history.rows else Evaluation({}, 0.0, 0.0, 0.0)
         best = max(before.best, score) if history.rows else score
         row = Evaluation(choices, score, best, before.seconds + clock() - start, repeated)
@@ -80,12 +89,14 @@ def explore(
     return history.rows
 
 
-def ordered(rows: Sequence[Evaluation], identity: Callable[[Choices], str]) -> list[Choices]:
-    """The designs evaluated, the best first, each once; of equal ones the earlier."""
+def ordered(
+    rows: Sequence[Evaluation], identity: Callable[[Choices], str], cost: Cost = free
+) -> list[Choices]:
+    """The designs evaluated, the best score less cost first, each once; of equal ones the earlier."""
     best: dict[str, Evaluation] = {}
     for row in rows:
         best.setdefault(identity(row.choices), row)
-    return [row.choices for row in sorted(best.values(), key=lambda row: -row.score)]
+    return [row.choices for row in sorted(best.values(), key=lambda row: cost(row.choices) - row.score)]
 
 
 def _spent(rows: Sequence[Evaluation], budget: Budget) -> bool:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ops.mixture import Choice, Mix, Partial
 from ops.registry import Registry
-from supernet.space.slots import slot_kind
+from supernet.data.graph import INTERACTIONS
+from supernet.space.slots import slot_kind, slot_relation
 
 Relaxation = Callable[[Tensor, float], Tensor]
 RELAXATIONS: Registry[Relaxation] = Registry("relaxation")
@@ -101,14 +102,17 @@ def paths(
 
 
 def partial(p: Mapping[str, Tensor], dim: int, share: float, generator: torch.Generator) -> dict[str, Mix]:
-    """The aggregate slots mix one block of channels, drawn anew at each call; the other channels take sym.
+    """The aggregate slots mix one block of channels, drawn anew at each call; the other channels take sym of
+    the interactions, and nothing of other relations, which a design may leave out.
 
     Paper: arXiv 1907.05737 (PC-DARTS)
     """
     width = max(1, round(dim * share))
     start = int(torch.randint(dim - width + 1, (), generator=generator))
     return {
-        slot: Partial(q, start, start + width) if slot_kind(slot) == "aggregate" else q
+        slot: Partial(q, start, start + width, slot_relation(slot) == INTERACTIONS)
+        if slot_kind(slot) == "aggregate"
+        else q
         for slot, q in p.items()
     }
 

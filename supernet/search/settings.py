@@ -56,15 +56,16 @@ class SearchSettings:
     What alphas learn from. objective: name in OBJECTIVES; view_dropout: edges that a view of "contrastive"
     lacks. alpha_temperature: of a softmax loss on the alpha part, "fixed", the recipe's, or "learned".
     cost_weight, parameter_weight: of the expected milliseconds of a step and of the expected parameters, each
-    over the most that a design of the space has; a selection ranks short trainings by their scores less the
-    same, a strategy is told scores alone.
+    over the most that a design of the space has; selections and strategies rank designs by their scores less
+    the same.
 
     Against collapse. idle, beta, zero_one: weights of the regularisers of these names; beta's grows from 0.
     auxiliary_skip: share of a layer's input that is added to its output, falling to 0. shrink_at: epochs
     after which the weakest candidate of every slot is dropped. eigenvalue_every: epochs between looks at the
-    dominant eigenvalue (0: none); eigenvalue_stop: stop, and go back to the alphas of the earlier look, where
-    the earlier over the present one falls below this share (0: never). snapshot: at the end take the alphas
-    of the epoch whose derived design, with inherited weights, ranked best on valid.
+    dominant eigenvalue (0: none, or one where eigenvalue_stop is set); eigenvalue_stop: stop, and go back to
+    the alphas of the earlier look, where the earlier over the present one falls below this share (0: never).
+    snapshot: at the end take the alphas of the epoch whose derived design, with inherited weights, ranked
+    best on valid.
 
     The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
     of the first round of short trainings, which rank valid halfway too and stop without gain;

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ops.mixture import Choice
+from ops.mixture import Choice, set_norm
 from supernet.config import load_space
 from supernet.data.dataset import Pairs
 from supernet.data.graph import build_graph
@@ -143,3 +143,22 @@ def test_in_autocast_what_sparse_products_read_stays_as_wide_as_ids(name):
         out = feature(ids, text)
     assert out.dtype == torch.float32
     torch.testing.assert_close(out, feature(ids, text), rtol=0.02, atol=0.02)
+
+
+def test_a_norm_of_outputs_evens_ids_and_texts_of_other_sizes():
+    views, mixture, p = {"a": view()}, made(("id", "text:a")), torch.tensor([0.3, 0.7])
+    with torch.no_grad():
+        mixture.ids.weight.mul_(1e3)
+    set_norm(mixture, "output")
+    ids, text = (mixture.candidates[key](*mixture._inputs(mixture.candidates[key], mixture.ids(), views))
+                 for key in mixture.candidates)  # fmt: skip
+    even = [(x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt() for x in (ids, text)]
+    torch.testing.assert_close(mixture(p, views), p[0] * even[0] + p[1] * even[1], rtol=1e-4, atol=1e-4)
+
+
+def test_a_feature_has_the_weights_of_what_it_reads():
+    mixture = made(NAMES)
+    ids, text, gate = N * D, WIDTH * D + D, 2 * D * D + D
+    sizes = {"id": ids, "text:a": text, "sum:a": ids + text, "gate:a": ids + text + gate}
+    sizes["concat:a"] = ids + text + 2 * D * D
+    assert {name: mixture.size_of(k) for k, name in enumerate(NAMES)} == sizes

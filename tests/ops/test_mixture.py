@@ -217,6 +217,9 @@ def test_a_partial_mixture_leaves_the_other_channels_to_sym(leaf, backend, devic
     torch.testing.assert_close(out[:, 1:3], whole[:, 1:3])
     plain = AGGREGATORS["sym"](DIM)(x, y, relation)
     torch.testing.assert_close(out[:, [0, 3]], plain[:, [0, 3]])
+    bare = mixture(x, y, relation, Partial(p, 1, 3, plain=False))
+    torch.testing.assert_close(bare[:, 1:3], whole[:, 1:3])
+    assert not bare[:, [0, 3]].any()
 
 
 def test_activations_of_another_registry_name_join_the_fused_ones(leaf, assert_same, monkeypatch):

@@ -7,6 +7,7 @@ import hydra
 import pytest
 import torch
 from omegaconf import OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed
 from supernet.pipeline import chosen, conclusion, judging, search, settled
@@ -24,13 +25,14 @@ METHODS = [
     ["search.select=greedy"],
     ["search.select=screened"],
     ["search.select=sampled", "search.select_temperatures=[0.5,1.0]"],
-    ["search.relaxation=sigmoid", "search.zero_one=1.0", "search.select=argmax"],
+    ["search=fair_darts", "search.select=argmax"],
     ["search.order=neumann", "search.select=argmax"],
     ["search.order=joint", "search.relaxation=sparsemax", "search.select=argmax"],
     ["search.order=finite_difference", "search.relaxation=top2", "search.select=argmax"],
     ["search.cost=sampled", "search.select=argmax"],
     ["search.cost=partial", "search.alpha_noise=gumbel", "search.select=argmax"],
-    ["search.objective=contrastive", "search.select=argmax"],
+    ["search=contrastive"],
+    ["search.eigenvalue_stop=0.01", "search.select=argmax"],
     ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
     ["search.cost_weight=1.0", "search.select=argmax"],
     ["search.alpha_temperature=learned", "search.shrink_at=[2]", "search.select=argmax"],
@@ -38,10 +40,10 @@ METHODS = [
     ["search.strategy=evolution", "search.budget=8"],
     ["search.strategy=tpe", "search.budget=8"],
     ["search.strategy=reinforce", "search.budget=8"],
-    ["search.strategy=random", "search.evaluate=trained", "search.budget=5"],
-    ["search.strategy=tpe", "search.evaluate=trained", "search.budget=5"],
-    ["search.strategy=evolution", "search.evaluate=trained", "search.budget=5"],
-    ["search.strategy=reinforce", "search.evaluate=trained", "search.budget=5"],
+    ["search=trained_random", "search.budget=5"],
+    ["search=trained_tpe", "search.budget=5"],
+    ["search=trained_evolution", "search.budget=5"],
+    ["search=trained_reinforce", "search.budget=5"],
 ]
 
 
@@ -107,13 +109,20 @@ def ends_alike(monkeypatch, place, clicks, small, tmp_path, overrides):
 @pytest.mark.parametrize("overrides", METHODS, ids=lambda words: " ".join(words).replace("search.", ""))
 def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_path, monkeypatch, overrides):
     monkeypatch.setattr(search, "measure_costs", lambda model, graph: same_costs(model))
-    exploring = any("strategy" in word for word in overrides)
+    trained = any("trained" in word for word in overrides)
+    exploring = trained or any("strategy" in word for word in overrides)
     place = (chosen, "show_evaluation", 3) if exploring else (search, "save_checkpoint", 3)
     folder = ends_alike(monkeypatch, place, clicks, small, tmp_path, overrides)
     page = json.loads((folder / "search.json").read_text())
-    trained = "search.evaluate=trained" in overrides
     assert (page["explanation"] is None) == trained
     assert len(page["epochs"]) == (0 if trained else 3)
+    if exploring:
+        events = EventAccumulator(str(folder / "tensorboard"))
+        events.Reload()
+        rows = read_rows(folder / "evaluations.jsonl", Evaluation, "")
+        shown = events.Scalars("explore/score")
+        assert [event.step for event in shown] == list(range(1, len(rows) + 1))
+        assert [event.value for event in shown] == pytest.approx([row.score for row in rows])
 
 
 @pytest.mark.parametrize(
@@ -143,9 +152,9 @@ def test_a_search_settles_once_wherever_it_was_killed(clicks, small, tmp_path, m
     assert "settling: valid ndcg@20" in (folder / "train.log").read_text()
 
 
-@pytest.mark.parametrize("words", ["search.settle=0", "search.strategy=random"])
+@pytest.mark.parametrize("words", [["search.settle=0"], ["search.strategy=random", "search.budget=3"]])
 def test_a_search_that_is_not_to_settle_leaves_nothing_of_it(clicks, small, tmp_path, words):
-    folder = run(clicks, small, tmp_path / "run", [words, "search.budget=3"])
+    folder = run(clicks, small, tmp_path / "run", words)
     assert not (folder / "settled.pt").exists()
     assert json.loads((folder / "search.json").read_text())["settled"] is None
     assert "settled/ndcg@20" not in Genotype.load(folder / "genotype.json").metrics

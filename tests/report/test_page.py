@@ -270,6 +270,22 @@ def test_a_calm_search_has_no_sign_and_a_skip_is_named():
     assert "layer1/user/convolve" in sentence
 
 
+def test_the_page_says_what_was_not_looked_at_for_signs_of_collapse(folder):
+    measured = write_report(folder(search([epoch(1, eigenvalue=1.0)]))).read_text()
+    assert "was not measured" not in section(measured, "What to distrust")
+    page = write_report(folder(search([epoch(1)]))).read_text()
+    assert "The dominant eigenvalue was not measured" in section(page, "What to distrust")
+    page = write_report(folder(search([], explanation=False) | {"strategy": "tpe"}, selection=SELECTED,
+                               evaluations=[evaluated(0.1, 0.1, 1.0)])).read_text()  # fmt: skip
+    assert "There was no supernet" in section(page, "What to distrust")
+
+
+def test_signs_are_of_the_epoch_that_was_taken():
+    back = search([epoch(1, eigenvalue=1.0), epoch(2, eigenvalue=9.0)])
+    assert len(signs_of_collapse(back, GENOTYPE)) == 1
+    assert signs_of_collapse(back | {"taken": 1}, GENOTYPE) == []
+
+
 def test_a_folder_without_a_search_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"search\.json: no such file; give run="):
         write_report(tmp_path)

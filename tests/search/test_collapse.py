@@ -161,3 +161,15 @@ def test_with_every_switch_kill_and_resume_equal_never_stopped(tiny, tmp_path, c
     assert {slot: p.tolist() for slot, p in second.run(score).items()} == {
         slot: p.tolist() for slot, p in whole.run(score).items()
     }
+
+
+def test_the_design_is_scored_without_the_auxiliary_skip(tiny):
+    settings = replace(tiny.settings, epochs=1, warmup=0, auxiliary_skip=0.6)
+    search, shares = tiny.search(settings), []
+
+    def told(vectors, weights):
+        shares.append(search.model.auxiliary_skip)
+        return score(vectors, weights)
+
+    search.run(told)
+    assert shares == [0.6, 0.0]

@@ -222,3 +222,9 @@ def test_partial_mixes_a_share_of_the_channels_of_the_aggregate_slots_alone():
     assert starts == set(range(7))
     assert all(f["layer1/user/interactions/aggregate"].stop - 2 in starts for f in found)
     assert all(f["readout"] is p["readout"] for f in found)
+
+
+def test_partial_channels_leave_a_relation_that_can_be_left_out():
+    p = {"layer1/user/interactions/aggregate": torch.ones(2), "layer1/user/trust/aggregate": torch.ones(2)}
+    found = partial(p, 8, 0.25, torch.Generator().manual_seed(0))
+    assert [mixed.plain for mixed in found.values()] == [True, False]

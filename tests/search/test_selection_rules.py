@@ -166,3 +166,38 @@ def test_successive_halving_trains_thirds_three_times_as_long():
     assert found[:2] == [4, 5]
     assert sorted(found) == list(range(10))
     assert [len([1 for _, steps in asked if steps == s]) for s in (3, 9, 27)] == [10, 4, 2]
+
+
+@pytest.mark.parametrize("name", ["rescored", "sampled", "screened"])
+def test_a_candidate_that_was_dropped_is_not_drawn_again(name):
+    slot = next(slot for slot, names in OPEN.items() if len(names) > 2)
+    lost, seen = OPEN[slot][0], []
+
+    def train(choices, steps):
+        seen.append(choices[slot])
+        return 0.0
+
+    mixture = even()
+    mixture[slot] = (torch.arange(len(OPEN[slot])) > 0) / (len(OPEN[slot]) - 1)
+    looked = trials(train=train, dropped={slot: frozenset([0])}, known=[], pool=9, steps=3)
+    SELECTIONS[name](SPACE, mixture, looked)
+    assert seen
+    assert lost not in seen
+
+
+def test_what_is_screened_is_screened_by_score_less_cost():
+    slot = next(iter(OPEN))
+    dear, seen = OPEN[slot][0], []
+
+    def train(choices, steps):
+        seen.append(choices)
+        return 0.0
+
+    looked = trials(
+        lambda mixture: 0.5, train=train, known=[], pool=9, steps=3,
+        cost=lambda choices: float(choices[slot] == dear),
+    )  # fmt: skip
+    mixture = even()
+    mixture[slot] = one_hot(len(OPEN[slot]), 1)
+    SELECTIONS["screened"](SPACE, mixture, looked)
+    assert sum(choices[slot] == dear for choices in seen[1:]) == 0

@@ -63,3 +63,9 @@ def test_a_known_design_is_judged_with_every_further_source():
         {f"layer{k}/item/knowledge/aggregate": "relational" for k in layers},
     ]
     assert enriched(space_of(load_space("recommender")), design) == []
+
+
+def test_texts_that_no_candidate_sums_are_added_by_the_first_that_reads_each_view():
+    space = replace(SPACE, features=("id", "gate:a", "text:a", "text:b"))
+    added = with_source(space, design(), "text")
+    assert [one["features/item"] for one in added] == ["gate:a", "text:b"]

@@ -152,3 +152,20 @@ def test_designs_are_ordered_by_score_each_once():
     rows = [Evaluation(draws[k], score, 0.9, 0.0) for k, score in scores]
     assert ordered(rows, identity_of(SPACE)) == [draws[1], draws[0], draws[2]]
     assert list(islice(ordered([], identity_of(SPACE)), 1)) == []
+
+
+def test_a_strategy_is_told_scores_less_costs_and_the_rows_hold_the_scores():
+    told, strategy = [], made("random")
+    tell = strategy.tell
+    strategy.tell = lambda choices, value: (told.append(value), tell(choices, value))
+    slot, names = next(iter(SPACE.choices().items()))
+
+    def cost(choices):
+        return float(choices[slot] == names[0])
+
+    rows = explore(strategy, lambda c: 0.5, identity_of(SPACE), Budget(12), cost=cost)
+    assert {row.score for row in rows} == {0.5}
+    assert told == [0.5 - cost(row.choices) for row in rows]
+    assert set(told) == {0.5, -0.5}
+    best = ordered(rows, identity_of(SPACE), cost)
+    assert [cost(choices) for choices in best] == sorted(cost(choices) for choices in best)

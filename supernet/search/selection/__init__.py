@@ -22,10 +22,11 @@ from supernet.search.selection.designs import (
     shallow,
 )
 from supernet.search.selection.inherited import greedy, perturbation
-from supernet.search.selection.rescored import rescored, sampled, screened
+from supernet.search.selection.rescored import BY_TRAINING, rescored, sampled, screened
 from supernet.search.selection.sources import enriched, sources, takes, with_source, without
 
 __all__ = [
+    "BY_TRAINING",
     "SELECTIONS",
     "Choices",
     "Mixture",

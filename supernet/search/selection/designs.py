@@ -68,12 +68,20 @@ def flatter(mixture: Mixture) -> dict[str, Tensor]:
     return {name: (p / p.sum() + 1 / p.numel()) / 2 for name, p in mixture.items()}
 
 
-def filled(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
-    """The pool with new designs up to `size`; a small space may not have so many."""
+def filled(
+    pool: list[Choices],
+    size: int,
+    make: Callable[[], Choices],
+    admit: Callable[[Choices], bool] = lambda choices: True,
+) -> list[Choices]:
+    """The pool with new designs up to `size`, of those that `admit` lets in; a small space may not have so
+    many."""
     for _ in range(10 * size):
         if len(pool) >= size:
             break
-        pool = distinct([*pool, make()])
+        design = make()
+        if admit(design):
+            pool = distinct([*pool, design])
     return pool
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from supernet.search.selection.base import SELECTIONS, Choices, Mixture, Trials, halving, ordered
 from supernet.search.selection.designs import (
@@ -17,6 +18,9 @@ from supernet.search.selection.designs import (
     neighbour,
 )
 from supernet.space import SearchSpace
+
+BY_TRAINING = ("rescored", "sampled", "screened")
+"""The rules here: they judge designs, known ones among them, by trainings of their own."""
 
 PATHS = 8
 """So many designs are drawn for each place in the pool of `sampled` and of `screened`."""
@@ -37,7 +41,11 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     collapse); a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
-    return _two_rounds(space, mixture, trials, filled)
+
+    def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
+        return filled(pool, size, make, partial(_kept, space, trials))
+
+    return _two_rounds(space, mixture, trials, fill)
 
 
 @SELECTIONS.register("screened")
@@ -49,7 +57,8 @@ def screened(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
 
     def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
         places = max(0, size - len(pool))
-        drawn = filled(pool, len(pool) + PATHS * places, make)[len(pool) :]
+        kept = partial(_kept, space, trials)
+        drawn = filled(pool, len(pool) + PATHS * places, make, kept)[len(pool) :]
         return [*pool, *_by_inherited(space, drawn, trials)[:places]]
 
     return _two_rounds(space, mixture, trials, fill)
@@ -81,12 +90,18 @@ def sampled(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choice
         [largest(space, mixture)],
         PATHS * trials.pool,
         lambda: draw(space, flatter(mixture), trials.generator),
+        partial(_kept, space, trials),
     )
     best = _by_inherited(space, paths, trials)[: trials.pool]
     return halving(distinct([*best, *trials.known]), trials, trials.steps)
 
 
+def _kept(space: SearchSpace, trials: Trials, design: Choices) -> bool:
+    """Whether the supernet still computes all of the design: what was dropped is not drawn again."""
+    return not trials.lacks(space, design)
+
+
 def _by_inherited(space: SearchSpace, designs: Sequence[Choices], trials: Trials) -> list[Choices]:
-    """The designs by their scores with inherited weights, the best first."""
-    scores = [trials.inherited(space, design) for design in designs]
+    """The designs by their scores with inherited weights less their costs, the best first."""
+    scores = [trials.inherited(space, design) - trials.cost(design) for design in designs]
     return [designs[k] for k in sorted(range(len(designs)), key=lambda k: -scores[k])]

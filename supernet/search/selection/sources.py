@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops.registry import topic_of
 from supernet.data.graph import INTERACTIONS, USER
 from supernet.search.selection.base import Choices
 from supernet.search.selection.designs import distinct
@@ -41,17 +42,16 @@ def without(design: Choices, source: str) -> Choices:
 
 
 def with_source(space: SearchSpace, design: Choices, source: str) -> list[Choices]:
-    """The design with the source added: every view of the texts that the space adds to ids, a design each; or
+    """The design with the source added: every view of the texts that the space adds to ids, a design each,
+    or where it adds none the first candidate that reads each view; or
     the relation in every layer, with the aggregator that the interactions have there, or else the first that
     sends anything."""
     slots = space.candidates()
     if source == TEXT:
-        names = slots[space.slot("features", side=USER)]
-        return [
-            design | {slot: name for slot in _features(slots) if name in slots[slot]}
-            for name in names
-            if name.startswith("sum:")
-        ]
+        names = [name for name in slots[space.slot("features", side=USER)] if _reads(name)]
+        first = {topic_of(name): name for name in reversed(names)}
+        added = [name for name in names if name.startswith("sum:")] or [*reversed(first.values())]
+        return [design | {s: name for s in _features(slots) if name in slots[s]} for name in added]
     own = design[space.slot("aggregate", 1, USER, INTERACTIONS)]
     taken = {}
     for slot in _aggregates(slots, source):
