@@ -73,8 +73,9 @@ def choose_designs(
     generator = torch.Generator().manual_seed(config.seed)
     strategy = make_strategy(settings, space, generator, folder / ADVICE)
     history = History(folder / EVALUATIONS)
-    for number, row in enumerate(history.rows, 1):  # a board that goes on hides what it had beyond its epoch
-        show_evaluation(row, number, board)
+    for number, row in enumerate(history.rows, 1):
+        if number > search.epoch:  # from there on a board that goes on hides what it had
+            show_evaluation(row, number, board)
     with bar(settings.strategy, total=settings.budget) as progress:
 
         def evaluate(choices: Choices) -> float:
