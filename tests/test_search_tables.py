@@ -7,6 +7,7 @@ import math
 import pytest
 
 from benchmarks.lines import add_lines, read_lines
+from benchmarks.search_rankings import ceilings
 from benchmarks.search_statistics import (
     below,
     gap,
@@ -17,7 +18,7 @@ from benchmarks.search_statistics import (
     loss_correlation,
     tau,
 )
-from benchmarks.search_tables import ceilings, search_tables, write_tables
+from benchmarks.search_tables import search_tables, write_tables
 from benchmarks.table_search import table_space
 from supernet.runtime import InputError
 from supernet.search.tabular import Table, Training

@@ -1,0 +1,104 @@
+"""The tables of searches that were run: regret, discretisation, agreement of seeds, collapse."""
+
+from __future__ import annotations
+
+import statistics
+
+from benchmarks.markdown import NONE, head, line, with_interval
+from benchmarks.search_statistics import below, gaps, idle_share, kappas, loss_correlation, mean
+from benchmarks.table_search import table_space
+
+GAP = 0.02
+"""So far from the mixture's score, relative, the default's settled design may be."""
+
+Groups = dict[str, list[dict]]
+"""Method → its rows."""
+
+
+def methods(found: Groups) -> list[str]:
+    """One line a method, the smallest regret first."""
+    if not found:
+        return []
+    names = ("seeds", "regret", "rank", "in the top 5 %", "seconds", "random", "random × 3", "p")
+    lines = head("method", *names)
+    for method, own in sorted(found.items(), key=lambda pair: mean(pair[1], "regret")):
+        top = sum(row["rank"] < 0.05 for row in own)
+        lines.append(
+            line(
+                *(method, len(own), with_interval([row["regret"] for row in own])),
+                *(f"{mean(own, 'rank'):.3f}", f"{top} of {len(own)}", f"{mean(own, 'seconds'):.0f}"),
+                *(f"{mean(own, 'random_1'):.3f}", f"{mean(own, 'random_3'):.3f}"),
+                f"{below([row['regret'] - row['random_3'] for row in own]):.2g}",
+            )
+        )
+    return lines
+
+
+def discretisation(found: Groups) -> list[str]:
+    """From the mixture to the chosen design with inherited weights, settled, and trained; whether the
+    default keeps within GAP."""
+    shown = {method: own for method, own in found.items() if gaps(own)}
+    if not shown:
+        return []
+    stages = "mixture", "inherited", "settled", "retrained"
+    lines = head(
+        *("NDCG@20 on valid", "mixture", "design, inherited", "design, settled", "design, trained"),
+        *("gap", "gap, settled", "gap, settled, absolute"),
+    )
+    for method, own in shown.items():
+        scores = [mean(own, f"{stage}_score") if gaps(own, stage) else None for stage in stages]
+        told = [f"{score:.4f}" if score is not None else NONE for score in scores]
+        values, settled = gaps(own), gaps(own, "settled")
+        sizes = [f"{statistics.fmean(values):+.1%}", NONE, NONE]
+        if settled:
+            sizes[1:] = f"{statistics.fmean(settled):+.1%}", f"{statistics.fmean(map(abs, settled)):.1%}"
+        lines.append(line(method, *told, *sizes))
+    text = (
+        "Gap: of the design with inherited weights over the mixture it was chosen from, relative; means "
+        "over seeds. Settled: after epochs of the design alone from those weights, as many as it takes to "
+        "rank as the mixture does, and search.settle at most; their seconds count. A mixture that was kept "
+        "or gone back to is scored with the weights that the supernet ended with; that of a strategy is "
+        "even. The trained score is the table's, tuned, on train and alpha pairs."
+    )
+    if "default" in shown and (settled := gaps(shown["default"], "settled")):
+        size = statistics.fmean(map(abs, settled))
+        verdict = "reached" if size <= GAP else "missed"
+        raw = statistics.fmean(map(abs, gaps(shown["default"])))
+        text += (
+            f" Aim: {GAP:.0%} with the default rule, absolute; found {size:.1%} settled: {verdict}; "
+            f"{raw:.1%} before."
+        )
+    return [*lines, "", text]
+
+
+def agreement(found: Groups) -> list[str]:
+    """Kappa of the seeds on each slot, and the mean over slots."""
+    sizes = {slot: len(names) for slot, names in table_space().choices().items()}
+    shown = {method: own for method, own in found.items() if len(own) > 1}
+    if not shown:
+        return []
+    lines = head("agreement of seeds, κ", *sizes, "mean")
+    for method, own in shown.items():
+        values = list(kappas([row["choices"] for row in own], sizes).values())
+        lines.append(line(method, *(f"{value:.2f}" for value in (*values, statistics.fmean(values)))))
+    text = (
+        "κ = (P̄ − 1/K) / (1 − 1/K), P̄ the share of pairs of seeds that chose the same of K candidates "
+        "(free-marginal kappa, Randolph 2005). Of designs that compute the same, all count as the first."
+    )
+    return [*lines, "", text]
+
+
+def collapse(found: Groups) -> list[str]:
+    """How decided the mixture is, what idles in the design, whether the alpha loss tells of ranking."""
+    if not found:
+        return []
+    lines = head("method", "entropy", "share of none and skip", "correlation of alpha loss and NDCG@20")
+    for method, own in found.items():
+        correlation = loss_correlation(own)
+        decided = NONE if own[0]["entropy"] is None else f"{mean(own, 'entropy'):.2f}"
+        idle = statistics.fmean(idle_share(row["choices"]) for row in own)
+        lines.append(
+            line(method, decided, f"{idle:.2f}", NONE if correlation is None else f"{correlation:+.2f}")
+        )
+    text = "Correlation: Spearman's, over the epochs of a search, −1 at best; mean over seeds."
+    return [*lines, "", text]
