@@ -1,13 +1,11 @@
-"""The tables of quality.jsonl (one a data set or scenario and protocol, of each the latest run),
-sources.jsonl, closed_forms.jsonl and reproduction.jsonl in benchmarks/results."""
+"""The tables of quality.jsonl in benchmarks/results: one a data set or scenario and protocol, of each the
+latest run."""
 
 from __future__ import annotations
 
 import json
-import statistics
 from pathlib import Path
 
-from benchmarks.source_lines import right
 from supernet.pipeline.protocol import PROTOCOLS
 
 EARLY = ("social",)
@@ -88,142 +86,3 @@ def line(name: str, row: dict) -> str:
     recall, seeds = f"{row['metrics']['recall@20']:.4f}", row["repeats"]
     cells = [f"{bold}{name}{bold}", f"{row['value']:.4f}{sd}", recall, seeds, epochs]
     return "| " + " | ".join(map(str, [*cells, f"{row['seconds']:,.0f}", p, row["note"]])) + " |"
-
-
-def closed_form_tables(path: Path) -> list[str]:
-    """The rows of benchmarks/closed_forms.py; none where there is no file."""
-    if not path.is_file():
-        return []
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    head = [
-        "",
-        "## Baselines without training, paper protocol",
-        "",
-        f"{PROTOCOLS['paper']}. Default settings, nothing chosen; `python benchmarks/closed_forms.py --data "
-        f"FOLDER` on {rows[0]['processor']}, {rows[0]['threads']} thread, other processes beside it.",
-        "",
-        "| data | baseline | Recall@20 | NDCG@20 | fit, s | ranking, s | peak, GiB | | commit |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |",
-    ]
-    return head + [closed_form_line(row) for row in rows]
-
-
-def closed_form_line(row: dict) -> str:
-    """One baseline on one data set."""
-    _, data, name = row["name"].split("/")
-    cells = [data, name, f"{row['recall']:.4f}", f"{row['value']:.4f}", f"{row['fit_seconds']:.0f}"]
-    cells += [f"{row['rank_seconds']:.0f}", f"{row['peak_gib']:.2f}", row["note"]]
-    cells.append(row.get("commit", "not recorded"))
-    return "| " + " | ".join(cells) + " |"
-
-
-def source_tables(path: Path) -> list[str]:
-    """What texts and relations are worth, a row each; none where there is no file."""
-    if not path.is_file():
-        return []
-    read = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    latest = {row["name"]: row for row in read}
-    searches = {name: row for name, row in latest.items() if name.endswith("/search")}
-    rows = {name: row for name, row in latest.items() if name not in searches}
-    alphas = {name: alphas_right(row) for name, row in rows.items()}
-    asked = [found for found in alphas.values() if found is not None]
-    parts = [
-        "",
-        "## Sources",
-        "",
-        "From `benchmarks/results/sources.jsonl`, lines of `python benchmarks/sources.py scenario=NAME`: the "
-        "derived model retrained without each source that it takes and with each that it leaves, by the same "
-        "recipe and seeds, NDCG@20 on test, strict protocol. p: paired Wilcoxon over users, seeds averaged. "
-        "A choice is right where a source that is taken does not lower the mean, or one that is left does "
-        f"not raise it beyond noise: {sum(row['right'] for row in rows.values())} of {len(rows)}. Share "
-        "left: the weight that the alphas gave to not taking the source; above one half they would leave it, "
-        f"which alone would have been right {sum(asked)} times of {len(asked)}: the choice is made by short "
-        "trainings.",
-        "",
-        "| data | source | chosen | with | without | p | seeds | right | share left | alphas right |",
-        "| --- | --- | --- | ---: | ---: | ---: | ---: | --- | ---: | --- |",
-    ]
-    words = {True: "yes", False: "no", None: ""}
-    for name, row in rows.items():
-        _, data, source = row["name"].split("/")
-        share = "" if row["left_share"] is None else f"{row['left_share']:.2f}"
-        parts.append(
-            f"| {data} | {source} | {'taken' if row['taken'] else 'left'} | {row['with']:.4f} | "
-            f"{row['without']:.4f} | {row['p']:.2g} | {row['repeats']} | {words[row['right']]} | {share} | "
-            f"{words[alphas[name]]} |"
-        )
-    return parts + search_tables(searches)
-
-
-def alphas_right(row: dict) -> bool | None:
-    """Whether leaving or taking a source as the alphas alone say was right; None where they did not say."""
-    return None if row["left_share"] is None else right(row["left_share"] < 0.5, row["gain"], row["p"])
-
-
-def search_tables(searches: dict[str, dict]) -> list[str]:
-    """Searches with all sources of a scenario against those without any; none where there is none."""
-    if not searches:
-        return []
-    parts = [
-        "",
-        "The search with all sources of a scenario among the candidates against the search without any, each "
-        "derived with the same budget and seeds (`plain=true`); interval: 95 %, bootstrap over users.",
-        "",
-        "| data | with | without | difference | p | seeds |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for row in searches.values():
-        interval = f"{row['gain']:+.4f} ({row['low']:+.4f} … {row['high']:+.4f})"
-        cells = [row["name"].split("/")[1], f"{row['with']:.4f}", f"{row['without']:.4f}", interval]
-        parts.append("| " + " | ".join([*cells, f"{row['p']:.2g}", str(row["repeats"])]) + " |")
-    return parts
-
-
-PUBLISHED = {
-    "gowalla/lightgcn_bpr": "Published: epoch 5 0.1071/0.0894, the log in the README of LightGCN-PyTorch (3 "
-    "layers, lr .001, weights drawn with a standard deviation of .1)."
-}
-"""What others had at equal epochs."""
-
-
-def reproduction_tables(path: Path) -> list[str]:
-    """The rows of benchmarks/reproduction.py, and their curves; none where there is no file."""
-    if not path.is_file():
-        return []
-    groups: dict[tuple[str, int, str], dict[int, dict]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        groups.setdefault((row["name"], row["epochs"], json.dumps(row["recipe"])), {})[row["seed"]] = row
-    head = [
-        "",
-        "## Reproduction, paper protocol",
-        "",
-        f"{PROTOCOLS['paper']}. LightGCN for a number of epochs fixed beforehand, "
-        "`python benchmarks/reproduction.py --data FOLDER --recipe softmax|bpr`; the curve is read, not "
-        "chosen from. ± is the sample standard deviation over seeds.",
-        "",
-        "| data | recipe | layers | seeds | epochs | Recall@20 | NDCG@20 | seconds a seed | commits |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
-    ]
-    curves = []
-    for (name, epochs, _), seeds in groups.items():
-        _, data, recipe = name.split("/")
-        rows = list(seeds.values())
-        means = [mean_and_sd([row[key] for row in rows]) for key in ("recall", "value")]
-        seconds = f"{statistics.fmean(row['seconds'] for row in rows):,.0f}"
-        commits = ", ".join(dict.fromkeys(row["commit"] for row in rows))
-        cells = [data, recipe, rows[0]["layers"], len(rows), epochs, *means, seconds, commits]
-        head.append("| " + " | ".join(map(str, cells)) + " |")
-        points = (
-            f"{p['epoch']} {p['recall']:.4f}/{p['ndcg']:.4f} ({p['seconds']:,.0f} s)"
-            for p in rows[0]["curve"]
-        )
-        told = f"{data}, {recipe}, seed {rows[0]['seed']}, epoch Recall/NDCG: {', '.join(points)}."
-        curves += ["", " ".join(filter(None, [told, PUBLISHED.get(f"{data}/{recipe}")]))]
-    return head + curves
-
-
-def mean_and_sd(values: list[float]) -> str:
-    """.1234 ± .0005."""
-    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.4f}{spread}"

@@ -19,13 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # this file's own folder would hide the packages
 
 from benchmarks.cold_tables import cold_tables
-from benchmarks.quality_tables import (
-    closed_form_tables,
-    quality_tables,
-    reproduction_tables,
-    source_tables,
-)
+from benchmarks.published_tables import closed_form_tables, reproduction_tables
+from benchmarks.quality_tables import quality_tables
 from benchmarks.search_tables import search_tables
+from benchmarks.source_tables import source_tables
 from benchmarks.transfer_tables import transfer_tables
 
 RUNS = (

@@ -3,8 +3,9 @@
 import json
 
 from benchmarks import measure
+from benchmarks.published_tables import reproduction_tables
 from benchmarks.quality import model_line
-from benchmarks.quality_tables import quality_tables, reproduction_tables
+from benchmarks.quality_tables import quality_tables
 from benchmarks.report import missed
 from benchmarks.source_lines import same_of
 
