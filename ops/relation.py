@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ops.backend import Backend, choose_backend
-from ops.csr import check_range, places, pointers, transposed
+from ops.csr import Arrays, check_range, pointers, some_entries, some_rows, transposed
 
 
 class EdgeWeights(NamedTuple):
@@ -102,6 +102,11 @@ class Relation:
         )
 
     @property
+    def arrays(self) -> Arrays:
+        """Of this matrix and its transpose."""
+        return Arrays(self.ptr, self.index, self.row, self.ptr_t, self.index_t, self.perm, self.inverse)
+
+    @property
     def n_target(self) -> int:
         """Number of rows, N_dst."""
         return self.ptr.numel() - 1
@@ -147,18 +152,8 @@ class Relation:
         Degrees and coefficients stay those of the whole relation. It costs in proportion to the edges it
         holds. Its own transpose is for products, not for `rows` or `per_edge`.
         """
-        first, counts = self.ptr[rows], self.ptr[rows + 1] - self.ptr[rows]
-        ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        row = torch.repeat_interleave(counts)
-        edges = (first - ptr[:-1])[row] + torch.arange(row.numel(), device=row.device)
-        index = self.index.index_select(0, edges)
-        ptr_t, perm = transposed(ptr, index, self.n_source)
-        inverse = torch.empty_like(perm)
-        inverse[perm] = torch.arange(row.numel(), device=row.device)
-        return Relation(
-            ptr, index, row, ptr_t, row.index_select(0, perm), perm, inverse,
-            self.backend, {}, Part(self, edges, rows),
-        )  # fmt: skip
+        arrays, edges = some_rows(self.arrays, rows)
+        return Relation(*arrays, self.backend, {}, Part(self, edges, rows))
 
     def kept(self, mask: Tensor, scale: float = 1.0) -> Relation:
         """The relation of the edges where `mask` (E,) is True, between the same nodes.
@@ -183,17 +178,8 @@ class Relation:
     def _some(
         self, mask: Tensor, scale: float, senders: Tensor | None = None, receivers: Tensor | None = None
     ) -> Relation:
-        mask_t = mask.index_select(0, self.perm)
-        edges, twins = mask.nonzero().flatten(), mask_t.nonzero().flatten()
-        place, place_t = places(mask), places(mask_t)
-        part = Relation(
-            place.index_select(0, self.ptr), self.index.index_select(0, edges),
-            self.row.index_select(0, edges),
-            place_t.index_select(0, self.ptr_t), self.index_t.index_select(0, twins),
-            place.index_select(0, self.perm.index_select(0, twins)),
-            place_t.index_select(0, self.inverse.index_select(0, edges)),
-            self.backend, {}, Part(self, edges, None, scale, senders, receivers),
-        )  # fmt: skip
+        arrays, edges, twins = some_entries(self.arrays, mask)
+        part = Relation(*arrays, self.backend, {}, Part(self, edges, None, scale, senders, receivers))
         part._cache["T"] = Relation(
             part.ptr_t, part.index_t, self.T.row.index_select(0, twins), part.ptr, part.index,
             part.inverse, part.perm, self.backend, {"T": part},
