@@ -56,15 +56,16 @@ def choose_designs(
     join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
-    rounds = 2 if settings.select in BY_TRAINING else 0
-    if search.costs is not None and (rounds or settings.strategy != BILEVEL):
+    trains = settings.select in BY_TRAINING
+    if search.costs is not None and (trains or settings.strategy != BILEVEL):
         log.info(
             "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "
             "design",
             *(settings.cost_weight, settings.parameter_weight),
         )
     if settings.strategy == BILEVEL:
-        with bar("selection", total=rounds * settings.select_pool) as progress:
+        total = (2 * settings.select_pool + -(-settings.select_pool // 3)) * trains
+        with bar("selection", total=total) as progress:
             trials = trials_of(search, config, data, log, progress.advance, kept)
             trials = replace(trials, known=[*known, *trials.known])
             designs = SELECTIONS[settings.select](space, mixture, trials)

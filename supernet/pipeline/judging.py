@@ -26,6 +26,9 @@ ENRICHED = ("lightgcn", "lightgcn_pp")
 LOOKS = 2
 """Rankings of valid in the shortest of the short trainings."""
 
+PATIENT = 4
+"""Trainings of so many times the shortest wait for one more ranking without gain before they stop."""
+
 
 def trials_of(
     search: Search,
@@ -77,11 +80,12 @@ def _training(
     where a training fails.
 
     A training goes on for at most so many batches, ranks valid LOOKS times in each select_steps of them and
-    stops at the first ranking without gain; its score is the best. So a design that has learnt all it can is
-    not judged by what it unlearns.
+    stops at the first ranking without gain, or where it may be long at the second; its score is the best. So
+    a design that has learnt all it can is not judged by what it unlearns, and one of the last round not by
+    one unlucky ranking.
     """
     space, device, cost = search.model.space, next(search.model.parameters()).device, _cost(search)
-    short = replace(search.recipe, patience=1, validate_every=1)
+    short = replace(search.recipe, validate_every=1)
     batches = max(1, config.search.select_steps // LOOKS)
     recipes = [
         replace(
@@ -101,7 +105,8 @@ def _training(
         fixed, scores = space.fixed(choices), []
         for recipe in recipes:
             try:
-                bounded = replace(recipe, epochs=max(1, steps // batches))
+                patience = 1 + (steps >= PATIENT * config.search.select_steps)
+                bounded = replace(recipe, epochs=max(1, steps // batches), patience=patience)
                 fitted = train_model(
                     config, data, fixed, bounded, config.seed, search.graph, device, steps=batches
                 )

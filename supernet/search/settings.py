@@ -68,7 +68,8 @@ class SearchSettings:
     best on valid.
 
     The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
-    of the first round of short trainings, which rank valid halfway too and stop without gain;
+    of the first round of short trainings, which rank valid halfway too and stop without gain, the next two
+    rounds train fewer designs three and nine times as long;
     select_temperatures: each is trained at these times the recipe's temperature, and the best counts. settle:
     at the end train the weights on under the chosen design alone, until it ranks valid as well as the mixture
     did, so many epochs at most (0: none). checkpoint_every: weight steps between checkpoints, beside the one

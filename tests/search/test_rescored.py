@@ -37,14 +37,28 @@ def test_the_best_by_validation_is_chosen_and_later_rounds_are_longer():
         return float(sum(name == "sum" for name in design.values()))
 
     chosen = rescored(space, even(space), trials(space, train))
-    last = [design for steps, design in calls if steps == 6]
-    assert {steps for steps, _ in calls} == {2, 6}
-    assert sum(steps == 2 for steps, _ in calls) == 6
-    assert len(set(last)) == len(last) == 6
+    rounds = {length: [d for steps, d in calls if steps == length] for length in (2, 6, 18)}
+    assert {steps for steps, _ in calls} == rounds.keys()
+    assert [len(set(designs)) for designs in rounds.values()] == [6, 6, 2]
+    assert len(calls) == 14
     scores = [sum(name == "sum" for name in design.values()) for design in chosen]
     assert scores == sorted(scores, reverse=True)
-    assert {tuple(design.values()) for design in chosen} == set(last)
-    assert tuple(chosen[0].values()) == max(last, key=lambda design: sum(name == "sum" for name in design))
+    assert {tuple(design.values()) for design in chosen} == set(rounds[6])
+    assert {tuple(design.values()) for design in chosen[:2]} == set(rounds[18])
+
+
+def test_the_last_round_decides_among_the_best_of_the_one_before():
+    space = space_of(load_space("small"))
+    second: dict = {}
+
+    def train(design, steps):
+        if steps == 6:
+            second[tuple(design.values())] = len(second)
+        return float(-second[tuple(design.values())] if steps == 18 else len(second))
+
+    chosen = [tuple(design.values()) for design in rescored(space, even(space), trials(space, train))]
+    ranks = [second[design] for design in chosen]
+    assert ranks == [4, 5, 3, 2, 1, 0], "the last two of round 2 are its best, and change places"
 
 
 def test_what_a_design_costs_is_taken_off_its_score():

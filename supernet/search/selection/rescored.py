@@ -23,7 +23,10 @@ BY_TRAINING = ("rescored", "sampled", "screened")
 """The rules here: they judge designs, known ones among them, by trainings of their own."""
 
 PATHS = 8
-"""So many designs are drawn for each place in the pool of `sampled` and of `screened`."""
+"""So many designs are drawn for each place in the pool of `sampled`."""
+
+SCREENED = 4
+"""And for each in that of `screened`: of more, the supernet's best are too much alike."""
 
 
 Fill = Callable[[list[Choices], int, Callable[[], Choices]], list[Choices]]
@@ -37,7 +40,8 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     Round 1 trains argmax, the known designs and designs drawn half from the mixture, half from all
     candidates, every other one alike in all layers and on both sides. Round 2 trains the best third of them,
     each with two neighbours (one open slot drawn anew, or one kind of slot everywhere), three times as long;
-    these are returned. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of
+    round 3 the best third of these, three times as long again. The designs of round 3 are returned, then the
+    others of round 2. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of
     collapse); a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
@@ -45,26 +49,26 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
         return filled(pool, size, make, partial(_kept, space, trials))
 
-    return _two_rounds(space, mixture, trials, fill)
+    return _rounds(space, mixture, trials, fill)
 
 
 @SELECTIONS.register("screened")
 def screened(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choices]:
-    """As `rescored`, where the supernet screens what is drawn: in either round PATHS designs are drawn for
-    each place, and those that rank best on valid with inherited weights are trained.
+    """As `rescored`, where the supernet screens what is drawn: SCREENED designs are drawn for each new
+    place, and those that rank best on valid with inherited weights are trained.
     Paper: SPOS, arXiv 1904.00420
     """
 
     def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
         places = max(0, size - len(pool))
         kept = partial(_kept, space, trials)
-        drawn = filled(pool, len(pool) + PATHS * places, make, kept)[len(pool) :]
+        drawn = filled(pool, len(pool) + SCREENED * places, make, kept)[len(pool) :]
         return [*pool, *_by_inherited(space, drawn, trials)[:places]]
 
-    return _two_rounds(space, mixture, trials, fill)
+    return _rounds(space, mixture, trials, fill)
 
 
-def _two_rounds(space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill) -> list[Choices]:
+def _rounds(space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill) -> list[Choices]:
     pool = distinct([largest(space, mixture), *trials.known])
     fresh = itertools.cycle([even_design, draw])
     pool = fill(pool, trials.pool, lambda: next(fresh)(space, flatter(mixture), trials.generator))
@@ -75,8 +79,9 @@ def _two_rounds(space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill
         make, parent = next(parents)
         return make(space, mixture, parent, trials.generator)
 
-    pool = fill(pool, 3 * len(pool), near)
-    return ordered(pool, trials, 3 * trials.steps)
+    pool = ordered(fill(pool, 3 * len(pool), near), trials, 3 * trials.steps)
+    last = -(-len(pool) // 3)
+    return [*ordered(pool[:last], trials, 9 * trials.steps), *pool[last:]]
 
 
 @SELECTIONS.register("sampled")
