@@ -22,6 +22,7 @@ from benchmarks.cold_tables import cold_tables
 from benchmarks.published_tables import closed_form_tables, reproduction_tables
 from benchmarks.quality_tables import quality_tables
 from benchmarks.search_tables import search_tables
+from benchmarks.selection_tables import selection_tables
 from benchmarks.source_tables import source_tables
 from benchmarks.transfer_tables import transfer_tables
 
@@ -123,6 +124,7 @@ def tables(rows: list[dict]) -> str:
     parts += reproduction_tables(results / "reproduction.jsonl")
     parts += source_tables(results / "sources.jsonl")
     parts += search_tables(results / "search_quality.jsonl")
+    parts += selection_tables(results / "selection.jsonl")
     parts += transfer_tables(results / "transfer.jsonl")
     parts += cold_tables(results / "cold.jsonl")
     return "\n".join(parts) + "\n"

@@ -28,6 +28,8 @@ PATHS = 8
 SCREENED = 4
 """And for each in that of `screened`: of more, the supernet's best are too much alike."""
 
+ROUNDS = 3
+"""Of short trainings; benchmarks/selection.py measures what the last one is worth."""
 
 Fill = Callable[[list[Choices], int, Callable[[], Choices]], list[Choices]]
 """(pool, size, a maker of designs) → the pool with new designs up to `size`."""
@@ -46,10 +48,7 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
 
-    def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
-        return filled(pool, size, make, partial(_kept, space, trials))
-
-    return _rounds(space, mixture, trials, fill)
+    return rounds_of(space, mixture, trials, screen(space, trials, 1))
 
 
 @SELECTIONS.register("screened")
@@ -59,16 +58,26 @@ def screened(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     Paper: SPOS, arXiv 1904.00420
     """
 
+    return rounds_of(space, mixture, trials, screen(space, trials, SCREENED))
+
+
+def screen(space: SearchSpace, trials: Trials, draws: int) -> Fill:
+    """How a pool is filled: so many designs are drawn for each place, and the best with inherited weights
+    are taken; all of them where it is one."""
+
     def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
-        places = max(0, size - len(pool))
-        kept = partial(_kept, space, trials)
-        drawn = filled(pool, len(pool) + SCREENED * places, make, kept)[len(pool) :]
-        return [*pool, *_by_inherited(space, drawn, trials)[:places]]
+        places, kept = max(0, size - len(pool)), partial(_kept, space, trials)
+        drawn = filled(pool, len(pool) + draws * places, make, kept)[len(pool) :]
+        return [*pool, *(_by_inherited(space, drawn, trials)[:places] if draws > 1 else drawn)]
 
-    return _rounds(space, mixture, trials, fill)
+    return fill
 
 
-def _rounds(space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill) -> list[Choices]:
+def rounds_of(
+    space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill, rounds: int = ROUNDS
+) -> list[Choices]:
+    """The rounds of `rescored`, with pools filled by `fill`; rounds: 2 leaves the last one out. The designs
+    of the last round, the best first, then the others of the one before."""
     pool = distinct([largest(space, mixture), *trials.known])
     fresh = itertools.cycle([even_design, draw])
     pool = fill(pool, trials.pool, lambda: next(fresh)(space, flatter(mixture), trials.generator))
@@ -80,7 +89,7 @@ def _rounds(space: SearchSpace, mixture: Mixture, trials: Trials, fill: Fill) ->
         return make(space, mixture, parent, trials.generator)
 
     pool = ordered(fill(pool, 3 * len(pool), near), trials, 3 * trials.steps)
-    last = -(-len(pool) // 3)
+    last = -(-len(pool) // 3) if rounds == ROUNDS else 0
     return [*ordered(pool[:last], trials, 9 * trials.steps), *pool[last:]]
 
 

@@ -1,0 +1,140 @@
+"""Recorded short trainings and supernets, and rules that choose from them as from real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from benchmarks.table_search import table_space
+from supernet.pipeline.judging import LOOKS, PATIENT
+from supernet.search.selection import Choices, Trials
+from supernet.search.selection.rescored import ROUNDS, SCREENED, rounds_of, screen
+from supernet.search.settings import SearchSettings
+from supernet.search.tabular import Table
+from supernet.space import identity_of
+
+ASKING = 0.02
+"""Seconds that one score with inherited weights takes: 240 of them take some 5 s on ml-100k."""
+
+POOL = SearchSettings().select_pool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`screened` with so many draws a place, rounds and designs in a pool, and trainings of the recorded
+    steps over `share`."""
+
+    draws: int = SCREENED
+    rounds: int = ROUNDS
+    pool: int = POOL
+    share: int = 1
+
+    def choose(self, trials: Trials, mixture: Mapping[str, Tensor]) -> list[Choices]:
+        """Designs, the best first."""
+        trials = replace(trials, pool=self.pool, steps=trials.steps // self.share)
+        fill = screen(table_space(), trials, self.draws)
+        return rounds_of(table_space(), mixture, trials, fill, self.rounds)
+
+
+RULES = {
+    "screened": Rule(),
+    "two rounds": Rule(rounds=2),
+    "half the steps": Rule(share=2),
+    "no screen": Rule(draws=1),
+    "2 draws a place": Rule(draws=2),
+    "8 draws a place": Rule(draws=8),
+    "16 draws a place": Rule(draws=16),
+    "pool of 6": Rule(pool=6),
+    "pool of 15": Rule(pool=15),
+}
+"""The default rule, and what is changed of it."""
+
+
+class Records:
+    """The lines of selection.py on one data set.
+
+    A design that was not trained with a seed has the training of the first.
+    """
+
+    def __init__(self, table: Table, rows: Sequence[dict]) -> None:
+        self.table, self.space = table, table_space()
+        self.supernets = [row for row in rows if row["kind"] == "supernet"]
+        self.trainings = {(row["seed"], row["hash"]): row for row in rows if row["kind"] == "training"}
+        self.seeds = sorted({seed for seed, _ in self.trainings})
+        self.methods = list(dict.fromkeys(row["method"] for row in self.supernets))
+        self.steps = LOOKS * next(iter(self.trainings.values()))["steps"]
+        self.identity = identity_of(self.space)
+        self._keys: dict[tuple[str, ...], str] = {}
+
+    def key(self, choices: Choices) -> str:
+        """The design's hash."""
+        name = tuple(choices[slot] for slot in self.space.candidates())
+        if name not in self._keys:
+            self._keys[name] = self.identity(choices)
+        return self._keys[name]
+
+    def chosen(self, rule: Rule, method: str) -> list[tuple[str, float]]:
+        """The design and the seconds of a rule with every supernet of a method and seed of trainings."""
+        found = []
+        for seed in self.seeds:
+            for supernet in (row for row in self.supernets if row["method"] == method):
+                one = Recorded(self, supernet, seed, rule.share)
+                mixture = {slot: torch.tensor(p) for slot, p in supernet["mixture"].items()}
+                design = self.key(rule.choose(one.trials(), mixture)[0])
+                found.append((design, one.seconds))
+        return found
+
+
+class Recorded:
+    """One supernet and one seed of trainings, and the seconds that were spent of them so far."""
+
+    def __init__(self, records: Records, supernet: dict, seed: int, share: int) -> None:
+        self.records, self.supernet, self.seed = records, supernet, seed
+        self.seconds, self.shortest = supernet["seconds"], records.steps // share
+        self.done: dict[tuple[str, int], float] = {}
+
+    def trials(self) -> Trials:
+        """What a rule may look at."""
+        table = self.records.table
+        return Trials(
+            train=self.train,
+            mixed=self.look,
+            generator=torch.Generator().manual_seed(self.supernet["seed"]),
+            known=[dict(table.choices(key)) for key in self.supernet["known"]],
+            pool=POOL,
+            steps=self.records.steps,
+        )
+
+    def train(self, choices: Choices, steps: int) -> float:
+        """The best score of a training that stops as a selection's does."""
+        key = self.records.key(choices)
+        if (key, steps) not in self.done:
+            trainings = self.records.trainings
+            row = trainings.get((self.seed, key)) or trainings[self.records.seeds[0], key]
+            patience = 1 + (steps >= PATIENT * self.shortest)
+            count = stopped(row["valid"][: max(1, steps // row["steps"])], patience)
+            self.done[key, steps] = max(row["valid"][:count])
+            self.seconds += row["seconds"][count - 1]
+        return self.done[key, steps]
+
+    def look(self, mixture: Mapping[str, Tensor]) -> float:
+        """The score of a decided mixture with inherited weights."""
+        self.seconds += ASKING
+        slots = self.records.space.candidates()
+        numbers = {slot: int(p.argmax()) for slot, p in mixture.items()}
+        choices = {slot: names[numbers.get(slot, 0)] for slot, names in slots.items()}
+        score: float = self.supernet["inherited"][self.records.key(choices)]
+        return score
+
+
+def stopped(scores: Sequence[float], patience: int) -> int:
+    """How many rankings there are where `patience` of them without gain end it."""
+    best = 0
+    for k, score in enumerate(scores):
+        best = k if score > scores[best] else best
+        if k - best >= patience:
+            return k + 1
+    return len(scores)
