@@ -10,8 +10,9 @@ from benchmarks.markdown import head, line
 TEXT = (
     "`python benchmarks/selection.py record|supernets|compare data=NAME`: the rule `screened` as it is and "
     "with one thing changed, on recorded short trainings of the designs of the tabular benchmark, with every "
-    "recorded supernet and seed of trainings. Regret as above, with its 95 % bootstrap interval; seconds of "
-    "supernet, screen and trainings; random: random search on the table at three times these seconds."
+    "recorded supernet and seed of trainings. Regret as above, with its 95 % bootstrap interval, which is a "
+    "little narrow, as choices share supernets and trainings; seconds of supernet, screen and trainings; "
+    "random: random search on the table at three times these seconds."
 )
 
 

@@ -26,7 +26,7 @@ PATHS = 8
 """So many designs are drawn for each place in the pool of `sampled`."""
 
 SCREENED = 4
-"""And for each in that of `screened`: of more, the supernet's best are too much alike."""
+"""And for each in that of `screened`; with 16 the choices are worse (benchmarks/selection.py)."""
 
 ROUNDS = 3
 """Of short trainings; benchmarks/selection.py measures what the last one is worth."""
