@@ -133,6 +133,7 @@ def compare(data: str, rules: list[str], path: Path, quick: bool) -> None:
                 "seconds": seconds,
                 "random_3": statistics.fmean(random_regrets(table, 3 * seconds, 0)),
             } | same
+            row["tau"], row["tau_top"] = records.agreement(method)
             add_results(RESULTS, [row], not quick)
 
 

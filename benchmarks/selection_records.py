@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.search_statistics import tau
 from benchmarks.table_search import table_space
 from supernet.pipeline.judging import LOOKS, PATIENT
 from supernet.search.selection import Choices, Trials
@@ -75,6 +78,17 @@ class Records:
         if name not in self._keys:
             self._keys[name] = self.identity(choices)
         return self._keys[name]
+
+    def agreement(self, method: str) -> tuple[float, float]:
+        """Kendall's tau-b of inherited scores and the table on valid, over all designs and over the best
+        quarter of the table; the means over the supernets of a method."""
+        keys = list(self.table.trainings)
+        valid = [self.table.valid(key) for key in keys]
+        best = np.argsort(valid)[-max(2, len(keys) // 4) :]
+        own = [row["inherited"] for row in self.supernets if row["method"] == method]
+        scores = [[row[key] for key in keys] for row in own]
+        top = [tau([s[k] for k in best], [valid[k] for k in best]) for s in scores]
+        return statistics.fmean(tau(s, valid) for s in scores), statistics.fmean(top)
 
     def chosen(self, rule: Rule, method: str) -> list[tuple[str, float]]:
         """The design and the seconds of a rule with every supernet of a method and seed of trainings."""

@@ -12,7 +12,8 @@ TEXT = (
     "with one thing changed, on recorded short trainings of the designs of the tabular benchmark, with every "
     "recorded supernet and seed of trainings. Regret as above, with its 95 % bootstrap interval, which is a "
     "little narrow, as choices share supernets and trainings; seconds of supernet, screen and trainings; "
-    "random: random search on the table at three times these seconds."
+    "random: random search on the table at three times these seconds; tau: Kendall's tau-b of the supernets' "
+    "scores and the table on valid, over all designs and the best quarter."
 )
 
 
@@ -22,11 +23,22 @@ def selection_tables(path: Path) -> list[str]:
     if not rows:
         return []
     commits = ", ".join(dict.fromkeys(row["commit"] for row in rows.values()))
-    names = ("data", "supernet", "choices", "regret", "in the top 5 %", "seconds", "random × 3")
+    names = (
+        "data",
+        "supernet",
+        "choices",
+        "regret",
+        "in the top 5 %",
+        "seconds",
+        "random × 3",
+        "tau",
+        "best quarter",
+    )
     lines = head("rule", *names)
     for name, row in rows.items():
         _, data, rule, method = name.split("/")
         regret = f"{row['value']:.4f} ({row['low']:.4f} … {row['high']:.4f})"
         cells = [rule, data, method, row["repeats"], regret, f"{row['top']:.0%}", f"{row['seconds']:.0f}"]
-        lines.append(line(*cells, f"{row['random_3']:.4f}"))
+        taus = f"{row['tau']:.3f}", f"{row['tau_top']:.3f}"
+        lines.append(line(*cells, f"{row['random_3']:.4f}", *taus))
     return ["", "### Rounds of the selection", "", f"{TEXT} Commit {commits}.", "", *lines]

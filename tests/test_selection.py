@@ -65,13 +65,27 @@ def test_a_rule_chooses_by_what_was_recorded_and_pays_for_it(records):
     assert RULES["screened"] == Rule()
 
 
+def test_supernets_are_compared_with_the_table(records):
+    found, _ = records
+    keys = list(found.table.trainings)
+    valid = [found.table.valid(key) for key in keys]
+    best = sorted(range(len(keys)), key=lambda k: valid[k])[-60:]
+    place = {key: k for k, key in enumerate(keys)}  # what the supernet's scores rise with
+    pairs = [(place[keys[a]] - place[keys[b]]) * (valid[a] - valid[b]) for a in best for b in best if a < b]
+    expected = (sum(p > 0 for p in pairs) - sum(p < 0 for p in pairs)) / len(pairs)
+    assert found.agreement("default")[1] == pytest.approx(expected)
+
+
 def test_the_table_has_the_latest_line_of_a_rule(tmp_path):
     path = tmp_path / "selection.jsonl"
     same = {"low": 0.1, "high": 0.3, "top": 0.85, "seconds": 60.4, "random_3": 0.02, "repeats": 40}
-    same |= {"commit": "c", "name": "selection/d/two rounds/default"}
+    same |= {"tau": 0.5, "tau_top": 0.25, "commit": "c", "name": "selection/d/two rounds/default"}
     path.write_text("".join(json.dumps(same | {"value": value}) + "\n" for value in (0.9, 0.2)))
     lines = selection_tables(path)
-    assert lines[-1] == "| two rounds | d | default | 40 | 0.2000 (0.1000 … 0.3000) | 85% | 60 | 0.0200 |"
+    assert (
+        lines[-1]
+        == "| two rounds | d | default | 40 | 0.2000 (0.1000 … 0.3000) | 85% | 60 | 0.0200 | 0.500 | 0.250 |"
+    )
     assert sum(line.startswith("| two rounds") for line in lines) == 1
     assert selection_tables(tmp_path / "none.jsonl") == []
 

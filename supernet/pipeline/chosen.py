@@ -20,7 +20,7 @@ from supernet.report.board import Board
 from supernet.report.progress import bar
 from supernet.search.explore import Budget, History, explore, ordered
 from supernet.search.loop import Search
-from supernet.search.selection import BY_TRAINING, SELECTIONS, Choices, distinct, halving
+from supernet.search.selection import BY_TRAINING, SELECTIONS, Choices, Trials, distinct, halving
 from supernet.search.settings import BILEVEL, AdvisorSettings, SearchSettings
 from supernet.search.settling import Settled
 from supernet.search.strategies import Advisor, make_strategy
@@ -71,6 +71,17 @@ def choose_designs(
             designs = SELECTIONS[settings.select](space, mixture, trials)
         return designs, []
     trials, identity = trials_of(search, config, data, log, kept=kept), identity_of(space)
+    rows = _explored(search, config, trials, folder, board, log)
+    pool = distinct([*ordered(rows, identity, trials.cost)[: settings.select_pool], *known])
+    steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
+    return halving(pool, trials, steps), rows
+
+
+def _explored(
+    search: Search, config: TrainConfig, trials: Trials, folder: Path, board: Board, log: logging.Logger
+) -> list[Evaluation]:
+    """All evaluations of the strategy, under TensorBoard, a progress bar and the log."""
+    settings, space = config.search, search.model.space
     generator = torch.Generator().manual_seed(config.seed)
     strategy = make_strategy(settings, space, generator, folder / ADVICE)
     history = History(folder / EVALUATIONS)
@@ -92,7 +103,7 @@ def choose_designs(
             progress.status(f"best valid {config.eval.metric} {row.best:.4f}")
 
         budget = Budget(settings.budget, settings.seconds)
-        rows = explore(strategy, evaluate, identity, budget, history, watch, trials.cost)
+        rows = explore(strategy, evaluate, identity_of(space), budget, history, watch, trials.cost)
     log.info(
         "%s: %d evaluations, best %.4f, %.1f s; ended by search.%s",
         *(settings.strategy, len(rows), rows[-1].best, rows[-1].seconds),
@@ -101,9 +112,7 @@ def choose_designs(
     advice = advice_counts(folder / ADVICE)
     if advice is not None:
         tell_advice(advice, settings.advisor, log)
-    pool = distinct([*ordered(rows, identity, trials.cost)[: settings.select_pool], *known])
-    steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
-    return halving(pool, trials, steps), rows
+    return rows
 
 
 def seconds_before(folder: Path, settings: SearchSettings) -> float:
