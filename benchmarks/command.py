@@ -30,6 +30,14 @@ def words_of(script: str, words: Sequence[str], keys: dict[str, str], passed: Se
     return found
 
 
+def part_of(script: str, word: str) -> tuple[int, int]:
+    """K/N as numbers. Errors: SystemExit where it is not that, or K not below N."""
+    own, _, parts = word.partition("/")
+    if not (own.isdigit() and parts.isdigit() and int(own) < int(parts)):
+        sys.exit(f"{script}: part={word}: give K/N with K from 0 to N - 1, such as part=0/2")
+    return int(own), int(parts)
+
+
 def data_folder(script: str, name: str) -> Path:
     """A folder of $SUPERNET_DATA. Errors: SystemExit where that is not set."""
     if "SUPERNET_DATA" not in os.environ:

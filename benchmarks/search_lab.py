@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from benchmarks.quality import source
 from benchmarks.search_methods import has_supernet, overrides_of
+from benchmarks.shared_trainings import SharedTrainings, file_of
 from benchmarks.tabular import BATCH, OVERRIDES
 from supernet.config import TrainConfig, conf_folder, register_schemas, typed
 from supernet.pipeline.embeddings import start_from_embeddings
@@ -61,9 +63,10 @@ class Chosen:
 
 
 class Lab:
-    """A data set with the config of a method: what train.py would search with."""
+    """A data set with the config of a method: what train.py would search with. shared: the folder of the
+    short trainings that methods share; None: each choice makes its own."""
 
-    def __init__(self, name: str, method: str, seed: int, quick: bool) -> None:
+    def __init__(self, name: str, method: str, seed: int, quick: bool, shared: Path | None = None) -> None:
         register_schemas()
         same = [*source(name), *OVERRIDES, f"training.batch_size={BATCH[name]}", f"seed={seed}"]
         with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
@@ -80,6 +83,7 @@ class Lab:
         self.data = load_data(replace(self.config, seed=0)).without("test")
         self.graph = graph_of(self.data, ["train"], self.config.ops.backend, self.device)
         self.identity = identity_of(self.space)
+        self.trainings = None if shared is None else file_of(shared, self.config)
 
     def run(self) -> Searched:
         """A search of the config's seed to its end. Its seconds are also those of embeddings that are
@@ -100,16 +104,17 @@ class Lab:
         return Search(model, self.graph, self.data, recipe_of(config), config.search, generator, costs)
 
     def choose(self, searched: Searched, rule: str = "") -> Chosen:
-        """What the method chooses, or a selection rule on its supernet. Every call trains what it asks
-        for anew, and pays for it."""
+        """What the method chooses, or a selection rule on its supernet. Every call pays for all trainings
+        that it asks for, those that it finds among the shared ones too."""
         start = time.perf_counter()
-        trials = self.trials(searched)
+        kept = SharedTrainings(self.trainings)
+        trials = trials_of(searched.search, self.config, self.data, Quiet(), kept=kept)
         if rule or self.config.search.strategy == BILEVEL:
             select = SELECTIONS[rule or self.config.search.select]
             design = select(self.space, searched.mixture, trials)[0]
         else:
             design = self._explored(trials)
-        seconds = searched.seconds + time.perf_counter() - start
+        seconds = searched.seconds + time.perf_counter() - start + kept.lent
         if not self.supernet:
             return Chosen(design, seconds, None, None)
         if self.config.search.settle and self.config.search.strategy == BILEVEL:

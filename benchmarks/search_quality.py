@@ -1,20 +1,22 @@
 """Search quality: every method of search judged by the tabular benchmark.
 
-    python benchmarks/search_quality.py data=ml-100k|lastfm [seeds=10] [only=NAME,NAME] [out=FOLDER]
-    python benchmarks/search_quality.py strategies [seeds=100] [only=NAME,NAME] [model=NAME] [out=FOLDER]
+    python benchmarks/search_quality.py data=ml-100k|lastfm [seeds=10] [part=K/N] [only=NAME,…] [out=FOLDER]
+    python benchmarks/search_quality.py strategies [seeds=100] [only=NAME,…] [model=NAME] [out=FOLDER]
     python benchmarks/search_quality.py tables [out=FOLDER] [to=FOLDER]
 
 The first form runs searches for real, on the space of the table, and looks the chosen design up: regret
 (how far its test score is below the best design's), rank, seconds of the search, beside random search
 on the table at as many and at three times as many seconds; and the scores on valid of the mixture, of
 the design with inherited weights, and of the design trained. The supernet of each method and seed is
-asked for the score of every design: Kendall's tau-b with the trained scores. The second form runs the
-strategies on the table alone; the adviser among them where `model` of $OPENAI_BASE_URL is given
-(`python -m tests.chat` is a stand-in that answers by a rule). Both add JSON lines in out
-(runs/search_quality); what stands there is not run again. The third form collects them in
-search_quality.jsonl in the folder `to` (benchmarks/results) and prints their tables. table=FILE:
-another table than the package's. --quick: small searches in files of their own (in
-runs/search_quality-quick), whose tables go to out/results.
+asked for the score of every design: Kendall's tau-b with the trained scores. Short trainings of one
+design, seed and recipe are the same in all methods: they are made once (out/trainings), and each method
+that asks for one pays its seconds. part=K/N: every N-th seed from the K-th on, for processes side by side.
+The second form runs the strategies on the table alone; the adviser among them where `model` of
+$OPENAI_BASE_URL is given (`python -m tests.chat` is a stand-in that answers by a rule). Both add JSON
+lines in out (runs/search_quality); what stands there is not run again. The third form collects them in
+search_quality.jsonl in the folder `to` (benchmarks/results) and prints their tables. table=FILE: another
+table than the package's. --quick: small searches in files of their own (in runs/search_quality-quick),
+whose tables go to out/results.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
@@ -31,7 +33,7 @@ import numpy as np
 import torch
 
 from benchmarks import measure
-from benchmarks.command import words_of
+from benchmarks.command import part_of, words_of
 from benchmarks.lines import add_lines, read_lines
 from benchmarks.search_lab import Chosen, Lab, Searched
 from benchmarks.search_methods import METHODS, has_supernet, rows_of, rule_name, rules_of
@@ -45,7 +47,8 @@ from supernet.search.settings import ADVISOR
 from supernet.search.strategies import STRATEGIES
 from supernet.search.tabular import FILE, Table, Training, load_tables
 
-KEYS = dict.fromkeys(("data", "seeds", "only", "model", "out", "to", "table"), "") | {"quick": "false"}
+KEYS = dict.fromkeys(("data", "seeds", "only", "model", "out", "to", "table"), "")
+KEYS |= {"part": "0/1", "quick": "false"}
 FORMS = ("strategies", "tables")
 
 TIMES = (1, 3)
@@ -76,7 +79,9 @@ def main() -> None:
     if words["data"] not in tables:
         sys.exit(f"search_quality.py: data={words['data']}: {table} has {', '.join(tables)}")
     names, seeds = chosen_names(words["only"], list(METHODS)), count(words["seeds"], 1 if quick else 10)
-    search_all(tables[words["data"]], seeds, names, out / file_name(words["data"], quick), quick)
+    own, parts = part_of("search_quality.py", words["part"])
+    path = out / file_name(words["data"], quick)
+    search_all(tables[words["data"]], range(own, seeds, parts), names, path, quick)
 
 
 def file_name(name: str, quick: bool) -> str:
@@ -119,16 +124,16 @@ def compare_strategies(
                 add_lines(path, [on_the_table(table, seed, name, asked)])
 
 
-def search_all(table: Table, seeds: int, names: list[str], path: Path, quick: bool) -> None:
+def search_all(table: Table, seeds: Iterable[int], names: list[str], path: Path, quick: bool) -> None:
     """Every search of which a row is not in the file; its rows are written together, once each."""
     known = {(row["kind"], row["method"], row["seed"]) for row in read_lines(path)}
-    for seed in range(seeds):
+    for seed in seeds:
         pace = None
         for method in names:
             missing = {(kind, name) for kind, name in rows_of(method) if (kind, name, seed) not in known}
             if missing:
                 pace = pace or (1.0 if quick else paced(table, seed))
-                rows = run(method, seed, table, quick, pace)
+                rows = run(method, seed, table, quick, pace, path.parent / "trainings")
                 add_lines(path, [row for row in rows if (row["kind"], row["method"]) in missing])
 
 
@@ -142,10 +147,10 @@ def paced(table: Table, seed: int) -> float:
     return pace_of(table, again, seed)
 
 
-def run(method: str, seed: int, table: Table, quick: bool, pace: float) -> Iterator[dict]:
+def run(method: str, seed: int, table: Table, quick: bool, pace: float, shared: Path) -> Iterator[dict]:
     """One search: what it chooses, what other selection rules would, and what its supernet says of all
     designs; the rows that `rows_of` names."""
-    lab = Lab(table.data, method, seed, quick)
+    lab = Lab(table.data, method, seed, quick, shared)
     searched = lab.run()
     yield judged(method, seed, table, lab, searched, lab.choose(searched), pace)
     for rule in rules_of(method):

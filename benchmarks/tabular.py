@@ -26,7 +26,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder
 import torch
 from hydra import compose, initialize_config_dir
 
-from benchmarks.command import words_of
+from benchmarks.command import part_of, words_of
 from benchmarks.lines import add_lines, read_lines
 from benchmarks.quality import source
 from supernet.config import TrainConfig, conf_folder, register_schemas, typed
@@ -70,7 +70,7 @@ def main() -> None:
         return
     if words["data"] not in GRID:
         sys.exit(f"tabular.py: data={words['data']}: give one of {', '.join(GRID)}")
-    own, parts = part_of(words["part"])
+    own, parts = part_of("tabular.py", words["part"])
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     keep_memory()
@@ -80,14 +80,6 @@ def main() -> None:
     for key, choices in designs[: 2 if quick else None]:
         for row in missing(runner, key, choices, known):
             add_lines(out / file_name(name, str(own), quick), [asdict(row)])
-
-
-def part_of(word: str) -> tuple[int, int]:
-    """K/N as numbers. Errors: SystemExit where it is not that, or K not below N."""
-    own, _, parts = word.partition("/")
-    if not (own.isdigit() and parts.isdigit() and int(own) < int(parts)):
-        sys.exit(f"tabular.py: part={word}: give K/N with K from 0 to N - 1, such as part=0/2")
-    return int(own), int(parts)
 
 
 def file_name(name: str, part: str, quick: bool) -> str:

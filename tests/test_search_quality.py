@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from benchmarks import search_lab, search_quality, tabular
+from benchmarks.command import part_of
 from benchmarks.lines import read_lines
 from benchmarks.search_lab import Lab, Searched
 from benchmarks.search_methods import METHODS, SHRINK_AT, has_supernet, overrides_of, rows_of
+from benchmarks.shared_trainings import SharedTrainings
 from benchmarks.table_search import on_the_table, pace_of, random_regrets, table_space
 from supernet.runtime import InputError
 from supernet.search.settling import Settled
@@ -47,7 +49,7 @@ def searches(monkeypatch):
     """In place of real ones: their rows, and which were run; the third is killed half-way."""
     asked = []
 
-    def fake(method, seed, table, quick, pace):
+    def fake(method, seed, table, quick, pace, shared):
         asked.append((method, seed))
         for kind, name in sorted(rows_of(method)):
             yield {"kind": kind, "data": table.data, "method": name, "seed": seed}
@@ -61,17 +63,17 @@ def searches(monkeypatch):
 def test_a_killed_measurement_goes_on_with_the_rows_that_are_missing(tmp_path, searches, trainings):
     path, table, names = tmp_path / "rows.jsonl", Table(trainings), ["default", "trained tpe", "argmax"]
     with pytest.raises(KeyboardInterrupt):
-        search_quality.search_all(table, 2, names, path, quick=True)
+        search_quality.search_all(table, range(2), names, path, quick=True)
     done = {name for method in names[:2] for _, name in rows_of(method)}
     assert {row["method"] for row in read_lines(path)} == done
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:3]) + lines[3][:20])  # killed while it wrote the rows of the default
-    search_quality.search_all(table, 2, names, path, quick=True)
+    search_quality.search_all(table, range(2), names, path, quick=True)
     assert searches[3:] == [(name, seed) for seed in (0, 1) for name in names]
     found = [(row["kind"], row["method"], row["seed"]) for row in read_lines(path)]
     assert len(found) == len(set(found))
     assert set(found) == {(*row, seed) for name in names for row in rows_of(name) for seed in (0, 1)}
-    search_quality.search_all(table, 2, names, path, quick=True)
+    search_quality.search_all(table, range(2), names, path, quick=True)
     assert len(searches) == 9, "all is known"
 
 
@@ -125,7 +127,7 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
         search_quality.count("0", 10)
     with pytest.raises(SystemExit, match="part=2/2: give K/N with K from 0 to N - 1"):
-        tabular.part_of("2/2")
+        part_of("tabular.py", "2/2")
 
 
 def test_quick_rows_and_full_rows_never_stand_in_one_file(tmp_path, trainings, monkeypatch):
@@ -189,6 +191,51 @@ def test_the_seconds_are_of_all_that_a_search_needs(monkeypatch):
     chosen = lab.choose(searched, "argmax")
     assert chosen.seconds == 123.0, "train.py takes them"
     assert (chosen.mixture_score, chosen.inherited_score, chosen.settled_score) == (0.2, 0.1, 0.19)
+
+
+def test_a_shared_training_is_made_once_and_paid_by_each_method_that_asks_for_it(tmp_path, monkeypatch):
+    path, clock = tmp_path / "trainings" / "a.jsonl", Clock()
+    monkeypatch.setattr("supernet.pipeline.short_trainings.perf_counter", clock.perf_counter)
+    first = SharedTrainings(path)
+    scores = [first.score({"a": name}, 9, clock.takes(3.0, k / 10)) for k, name in enumerate("xyx")]
+    assert (scores, first.lent, clock.now) == ([0.0, 0.1, 0.0], 0.0, 6.0), "it paid by training"
+    second = SharedTrainings(path)
+    asked = [("x", 9), ("x", 9), ("z", 9), ("z", 9), ("x", 27)]
+    scores = [second.score({"a": name}, steps, clock.takes(5.0, 0.7)) for name, steps in asked]
+    assert scores == [0.0, 0.0, 0.7, 0.7, 0.7]
+    assert (second.lent, clock.now) == (3.0, 16.0), "x lent once; z and the longer x trained once each"
+
+
+@pytest.mark.slow
+def test_methods_share_trainings_that_are_the_same_and_no_others(tmp_path):
+    labs = {name: Lab("ml-100k", name, 0, quick=True, shared=tmp_path) for name in METHODS}
+    assert len({labs[name].trainings for name in METHODS if name != "three temperatures"}) == 1
+    files = {lab.trainings for lab in labs.values()}
+    files |= {Lab("ml-100k", "default", *other, tmp_path).trainings for other in [(1, True), (0, False)]}
+    assert len(files) == 4
+    design = next(iter(tabular.designs_of(table_space()).values()))
+    found = {}
+    for name in (
+        "default",
+        "output norm",
+        "learned temperature",
+        "contrastive",
+        "frozen embeddings",
+        "cost aware",
+    ):
+        lab = labs[name]
+        found[name] = lab.trials(Searched(lab._search(), {}, 0.0)).train(design, 2)
+    assert len(set(found.values())) == 1, found
+    lab = labs["default"]
+    searched = lab.run()
+    alone = replace_shared(lab, None).choose(searched, "rescored")
+    once, again = (replace_shared(lab, tmp_path / "t.jsonl").choose(searched, "rescored") for _ in range(2))
+    assert alone.design == once.design == again.design
+
+
+def replace_shared(lab, path):
+    lab.trainings = path
+    return lab
 
 
 @pytest.mark.slow

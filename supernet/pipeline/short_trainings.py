@@ -22,7 +22,7 @@ class ShortTrainings:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.rows = read_rows(path, ShortTraining, "a training of a selection")
-        self._known = {_key(row.choices, row.steps): row for row in self.rows}
+        self._known = {training_key(row.choices, row.steps): row for row in self.rows}
 
     @property
     def seconds(self) -> float:
@@ -31,16 +31,17 @@ class ShortTrainings:
 
     def score(self, choices: Choices, steps: int, train: Callable[[], float], cost: float = 0.0) -> float:
         """The score that is written down, or that of a training. cost: what a selection takes off it."""
-        known = self._known.get(_key(choices, steps))
+        known = self._known.get(training_key(choices, steps))
         if known is not None:
             return known.score
         start = perf_counter()
         row = ShortTraining(dict(choices), steps, train(), perf_counter() - start, cost)
         self.rows.append(row)
-        self._known[_key(choices, steps)] = row
+        self._known[training_key(choices, steps)] = row
         add_row(self.path, row)
         return row.score
 
 
-def _key(choices: Choices, steps: int) -> tuple[object, ...]:
+def training_key(choices: Choices, steps: int) -> tuple[object, ...]:
+    """Equal for trainings of one search that are the same."""
     return (steps, *sorted(choices.items()))
