@@ -55,13 +55,13 @@ def settled(
                 {"model": dict(search.model.state_dict()), "design": dict(design), "record": asdict(found)},
                 temporary,
             )
-    for epoch, score in enumerate(found.scores):
-        board.scalars(epoch, {f"settling/{config.eval.metric}": score})
+    for number, score in enumerate(found.scores):
+        board.scalars(number, {f"settling/{config.eval.metric}": score})
     log.info(
-        "settling: valid %s %.4f of the mixture, %.4f of the design cut out of it (%+.1f %%), %.4f after %d "
+        "settling: valid %s %.4f of the mixture, %.4f of the design cut out of it (%+.1f %%), %.4f after %g "
         "epochs of its own (%+.1f %%), %.1f s",
         *(config.eval.metric, found.mixture, found.scores[0], 100 * found.inherited_gap),
-        *(found.scores[found.kept], found.kept, 100 * found.gap, found.seconds),
+        *(found.scores[found.kept], found.epochs, 100 * found.gap, found.seconds),
     )
     return found
 

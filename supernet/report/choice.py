@@ -159,12 +159,13 @@ def settling(search: Mapping[str, Any]) -> str:
     found = search.get("settled")
     if found is None or not found["mixture"]:
         return ""
-    mixture, scores = found["mixture"], found["scores"]
-    best = max(range(len(scores)), key=lambda epochs: scores[epochs])
+    mixture, scores, looks = found["mixture"], found["scores"], found.get("looks", 1)
+    best = max(range(len(scores)), key=lambda number: scores[number])
     lines = [["the mixture", f"{mixture:.4f}", ""]]
-    for epochs, score in enumerate(scores):
+    for number, score in enumerate(scores):
+        epochs = number / looks
         word = "epoch" if epochs == 1 else "epochs"
-        name = f"after {epochs} {word} of its own" if epochs else "the design, inherited weights"
+        name = f"after {epochs:g} {word} of its own" if epochs else "the design, inherited weights"
         lines.append([name, f"{score:.4f}", f"{score / mixture - 1:+.1%}"])
     head = ["", metric_label(search["metric"]), "gap"]
     return (

@@ -72,9 +72,9 @@ class SearchSettings:
     rounds train fewer designs three and nine times as long;
     select_temperatures: each is trained at these times the recipe's temperature, and the best counts. settle:
     at the end train the weights on under the chosen design alone, until it ranks valid as well as the mixture
-    did, so many epochs at most (0: none). checkpoint_every: weight steps between checkpoints, beside the one
-    that ends an epoch (0: none). explain: at the end, score the chosen design with each slot changed, for the
-    report.
+    did, looked at four times an epoch, so many epochs at most (0: none). checkpoint_every: weight steps
+    between checkpoints, beside the one that ends an epoch (0: none). explain: at the end, score the chosen
+    design with each slot changed, for the report.
     """
 
     strategy: str = "bilevel"

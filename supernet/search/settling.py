@@ -16,20 +16,30 @@ if TYPE_CHECKING:
     from supernet.search.loop import Search
 
 
+LOOKS = 4
+"""Rankings of valid in a pass over the train pairs: in a whole pass a design gains some percent at once."""
+
+
 @dataclass(frozen=True)
 class Settled:
     """mixture: its score on valid, with the weights that the search ended with; scores: of the chosen design
-    with the same weights, then after each epoch that trained it alone; seconds: of these epochs, their
-    scores included."""
+    with the same weights, then `looks` times in each epoch that trained it alone; seconds: of these epochs,
+    their scores included."""
 
     mixture: float
     scores: list[float]
     seconds: float
+    looks: int = 1
 
     @property
     def kept(self) -> int:
-        """The number of epochs after which the weights were best, and were kept."""
-        return max(range(len(self.scores)), key=lambda epochs: self.scores[epochs])
+        """The number of the best score, whose weights were kept."""
+        return max(range(len(self.scores)), key=lambda number: self.scores[number])
+
+    @property
+    def epochs(self) -> float:
+        """After so many the weights were kept."""
+        return self.kept / self.looks
 
     @property
     def inherited_gap(self) -> float:
@@ -41,8 +51,8 @@ class Settled:
         """The same of the weights that were kept."""
         return self._gap(self.kept)
 
-    def _gap(self, epochs: int) -> float:
-        return self.scores[epochs] / self.mixture - 1.0 if self.mixture else math.nan
+    def _gap(self, number: int) -> float:
+        return self.scores[number] / self.mixture - 1.0 if self.mixture else math.nan
 
 
 def settle(
@@ -54,7 +64,8 @@ def settle(
     on_step: Callable[[], None] | None = None,
 ) -> Settled:
     """Train the supernet's weights on under the chosen design alone, until it ranks valid as well as the
-    mixture it was chosen from, `epochs` passes over the train pairs at most; the model has the best weights.
+    mixture it was chosen from, `epochs` passes over the train pairs at most, with LOOKS looks in each; the
+    model has the best weights.
 
     In a mixture every weight learns beside those of all other candidates, so that a design without these
     scores less than the mixture does. The optimiser goes on with its moments; alphas stay as they are. A loss
@@ -64,9 +75,11 @@ def settle(
     candidates = search.model.space.choices()
     slots = search.model.one_hot({slot: names.index(design[slot]) for slot, names in candidates.items()})
     best, start = [w.detach().clone() for w in search.weights], time.perf_counter()
-    while len(scores) <= epochs and scores[-1] < target:
+    batches, looks = len(search.train), min(LOOKS, len(search.train))
+    while len(scores) <= epochs * looks and scores[-1] < target:
+        part = (len(scores) - 1) % looks
         try:
-            for _ in range(len(search.train)):
+            for _ in range(part * batches // looks, (part + 1) * batches // looks):
                 search.weight_step(slots)
                 if on_step is not None:
                     on_step()
@@ -78,4 +91,4 @@ def settle(
     with torch.no_grad():
         for weight, kept in zip(search.weights, best, strict=True):
             weight.copy_(kept)
-    return Settled(target, scores, time.perf_counter() - start)
+    return Settled(target, scores, time.perf_counter() - start, looks)

@@ -146,6 +146,13 @@ def test_how_the_design_settled_is_told_with_its_gaps(folder, lacking):
         ["after 1 epoch of its own", "0.2050", "+2.5%"],
         ["after 2 epochs of its own", "0.1900", "-5.0%"],
     ]
+    looked = search()
+    looked["settled"] |= {"looks": 4}
+    part = section(write_report(folder(looked)).read_text(), "From the mixture to the design")
+    assert [row[0] for row in cells(part)][2:] == [
+        "after 0.25 epochs of its own",
+        "after 0.5 epochs of its own",
+    ]
     assert part.count("chosen") == 1
     assert "chosen" in part[part.index("0.1500") : part.index("0.2050")]
     assert "4.2 s" in part

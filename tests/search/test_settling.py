@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from supernet.search.selection import decided
-from supernet.search.settling import Settled, settle
+from supernet.search.settling import LOOKS, Settled, settle
 from tests.search.test_loop import same, score, snapshot
 
 DESIGN = {
@@ -43,7 +43,8 @@ def test_it_goes_on_until_the_design_ranks_as_the_mixture_did(tiny):
         search, design_of(tiny.space), mixture, judge(0.3, 0.1, 0.2, 0.31), 9, lambda: steps.append(1)
     )
     assert (found.mixture, found.scores, found.kept) == (0.3, [0.1, 0.2, 0.31], 2)
-    assert len(steps) == 2 * len(search.train)
+    assert (found.looks, found.epochs) == (LOOKS, 2 / LOOKS)
+    assert len(steps) == 2 * len(search.train) // LOOKS
     assert found.inherited_gap == pytest.approx(0.1 / 0.3 - 1)
     assert found.gap == pytest.approx(0.31 / 0.3 - 1)
 
@@ -51,10 +52,13 @@ def test_it_goes_on_until_the_design_ranks_as_the_mixture_did(tiny):
 def test_it_ends_after_its_epochs_with_the_best_weights(tiny):
     design = design_of(tiny.space)
     search, mixture = searched(tiny)
-    found = settle(search, design, mixture, judge(0.9, 0.1, 0.3, 0.2), 2)
-    assert (found.scores, found.kept) == ([0.1, 0.3, 0.2], 1)
+    scores = [0.1, *[0.2] * (LOOKS - 1), 0.3, *[0.2] * LOOKS]
+    steps = []
+    found = settle(search, design, mixture, judge(0.9, *scores), 2, lambda: steps.append(1))
+    assert (found.scores, found.kept, found.epochs) == (scores, LOOKS, 1.0)
+    assert len(steps) == 2 * len(search.train)
     other, _ = searched(tiny)
-    settle(other, design, mixture, judge(0.9, 0.1, 0.3), 1)
+    settle(other, design, mixture, judge(0.9, *scores[: LOOKS + 1]), 1)
     assert same(search.model.parameters(), other.model.parameters())
 
 
@@ -72,7 +76,7 @@ def test_it_trains_the_design_alone_and_no_alphas(tiny):
     alphas = snapshot(search.alphas)
     by_hand, _ = searched(tiny)
     design = design_of(tiny.space)
-    settle(search, design, mixture, judge(0.9, 0.1, 0.2), 1)
+    settle(search, design, mixture, judge(0.9, *(0.1 * k for k in range(LOOKS + 1))), 1)
     one_hot = {slot: p.to(by_hand.model.alphas[slot]) for slot, p in decided(tiny.space, design).items()}
     for _ in range(len(by_hand.train)):
         by_hand.weight_step(dict(one_hot))
@@ -100,6 +104,16 @@ def test_a_loss_that_diverges_ends_it_with_the_best_weights(tiny, monkeypatch):
     found = settle(search, design_of(tiny.space), mixture, judge(0.9, 0.1), 3)
     assert (len(steps), found.scores, found.kept) == (1, [0.1], 0)
     assert same(search.model.parameters(), before)
+
+
+def test_a_pass_of_few_batches_is_looked_at_after_each(tiny):
+    search, mixture = searched(tiny)
+    search.train.batch_size = -(-search.train.pairs.users.numel() // 3)
+    assert len(search.train) == 3
+    steps = []
+    looked = judge(0.9, 0.1, 0.2, 0.3, 0.4)
+    found = settle(search, design_of(tiny.space), mixture, looked, 1, lambda: steps.append(len(steps)))
+    assert (found.looks, found.epochs, len(steps)) == (3, 1.0, 3)
 
 
 def test_a_mixture_without_a_hit_has_no_gap():
