@@ -45,6 +45,8 @@ def check_search(config: TrainConfig) -> None:
     known("search.select", search.select, SELECTIONS)
     if not 0 < search.channels <= 1:
         raise InputError(f"search.channels must lie in (0, 1], found {search.channels}")
+    if not 0 <= search.average < 1:
+        raise InputError(f"search.average must lie in [0, 1), found {search.average}")
     if not 0 < search.view_dropout < 1:
         raise InputError(f"search.view_dropout must lie in (0, 1), found {search.view_dropout}")
     if not 0 <= search.eigenvalue_stop < 1:

@@ -16,6 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
+from supernet.search.averaging import WeightAverage
 from supernet.search.costs import Costs
 from supernet.search.epoch_record import Validate, epoch_record
 from supernet.search.hypergradients import HYPERGRADIENTS
@@ -39,7 +40,8 @@ class Search:
     `state_dict` and `load_state_dict` carry all of it, so that a resumed search equals one that never
     stopped, bit for bit on the CPU.
 
-    kept: epochs whose mixture may be taken in place of the last. prepared: seconds that were spent before
+    average: of the weights, by which epochs are scored, and which the model has at the end. kept: epochs
+    whose mixture may be taken in place of the last. prepared: seconds that were spent before
     the first epoch (embeddings trained, costs measured). costs: milliseconds and parameters of every
     candidate, where settings weigh any. Where another strategy than the loop is to choose, the weights alone
     are trained, on paths drawn uniformly (SPOS, arXiv 1904.00420).
@@ -65,6 +67,7 @@ class Search:
         frozen = settings.freeze == "embeddings"
         self.weights = [w for w in model.weights() if not (frozen and model.is_embedding(w))]
         self.weight_optimiser = adam(self.weights, recipe.lr)
+        self.average = WeightAverage(self.weights, settings.average)
         self.alphas = list(model.alphas.values())
         # as a group it may be empty: a space may have nothing to choose
         group = {"params": [*self.alphas, *self.objective.parameters()]}
@@ -123,7 +126,8 @@ class Search:
         while self.epoch < self.settings.epochs and not self.kept.stopped:
             self._epoch(on_step, save)
             start = time.perf_counter()
-            record = epoch_record(self, validate)
+            with self.average.in_place():
+                record = epoch_record(self, validate)
             record = replace(record, seconds=record.seconds + time.perf_counter() - start)
             self.history.append(asdict(record))
             if self.epoch >= self.warmup:
@@ -138,8 +142,10 @@ class Search:
         return self._final()
 
     def _final(self) -> dict[str, Tensor]:
-        """The last mixture, or that of the epoch which was kept; no auxiliary skip from here on."""
+        """The last mixture, or that of the epoch which was kept; from here on the weights are their average,
+        and there is no auxiliary skip."""
         self.model.auxiliary_skip = 0.0
+        self.average.take()
         kept = self.kept.taken
         return self.mixture() if kept is None else {slot: p.clone() for slot, p in kept["mixture"].items()}
 
@@ -162,6 +168,7 @@ class Search:
             if moves and self.step % self.settings.alpha_every == 0:
                 self.alpha_step()
             self.weight_step()
+            self.average.add()
             self.step += 1
             self.sums.seconds += time.perf_counter() - start
             if on_step is not None:
@@ -248,7 +255,7 @@ class Search:
             "sums": self.sums.state_dict(),
             "history": self.history,
             "prepared": self.prepared,
-        } | self.kept.state_dict()
+        } | (self.average.state_dict() | self.kept.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken."""
@@ -259,6 +266,7 @@ class Search:
         self.objective.load_state_dict(state["objective"])
         self.epoch, self.step, self.history = state["epoch"], state["step"], list(state["history"])
         self.sums.load_state_dict(state["sums"])
+        self.average.load_state_dict(state)
         self.kept.load_state_dict(state)
         self.prepared = state["prepared"]
         dropped_candidates(self.model)

@@ -44,10 +44,12 @@ class SearchSettings:
     others. norm: how candidates are evened, one of `ops.mixture.NORMS`.
 
     The loop. epochs: passes over the train pairs. warmup: of those, epochs in which only weights are trained,
-    at most all but the last. order: hypergradient, by name. alpha_lr: of Adam on the alphas.
-    alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for each alpha step. freeze: what the
-    search takes as it is, "none" or "embeddings", which then come from `embeddings`, the folder of a search
-    on the same data, split and seed, or where that is null from `pretrain_epochs` of MF.
+    at most all but the last. average: decay of the moving average of the weights, by which the mixture and
+    designs with inherited weights are scored (0: the weights as they are). order: hypergradient, by name.
+    alpha_lr: of Adam on the alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for
+    each alpha step. freeze: what the search takes as it is, "none" or "embeddings", which then come from
+    `embeddings`, the folder of a search on the same data, split and seed, or where that is null from
+    `pretrain_epochs` of MF.
 
     The mixture. relaxation: name in RELAXATIONS; its temperature goes from temperature_start to
     temperature_end by temperature_schedule. alpha_noise: what is added to the alphas in each step, by name,
@@ -87,6 +89,7 @@ class SearchSettings:
     norm: str = "scale"
     epochs: int = 8
     warmup: int = 2
+    average: float = 0.95
     order: str = "first_order"
     alpha_lr: float = 0.005
     alpha_batch_size: int = 2048

@@ -232,7 +232,8 @@ def test_weights_never_see_the_alpha_pairs(tiny):
 
 def test_a_space_without_choices_is_searched_as_it_is_fitted(tiny):
     space = tiny.space.fixed({slot: names[0] for slot, names in tiny.space.candidates().items()})
-    search, fitted = tiny.search(space=space), tiny.search(space=space).model
+    settings = replace(tiny.settings, average=0.0)
+    search, fitted = tiny.search(settings, space=space), tiny.search(space=space).model
     assert search.run(score) == {}
     seen = tiny.data.user_items(["train"])
     recipe = replace(tiny.recipe, epochs=tiny.settings.epochs)
