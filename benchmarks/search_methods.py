@@ -32,6 +32,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "frozen embeddings": ("search.freeze=embeddings",),
     "cost aware": ("search.cost_weight=0.5",),
     "shrinking": ("search.shrink_at=SHRINK_AT",),
+    "no average": ("search.average=0",),
     "no warm-up": ("search.warmup=0",),
     "idle penalty": ("search.idle=1.0",),
     "beta": ("search.beta=0.5",),
