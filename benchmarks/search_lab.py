@@ -51,7 +51,7 @@ class Chosen:
     """A design, what the supernet says of it (None without one), the seconds of search and selection.
 
     mixture_score: of the mixture that the design was chosen from; inherited_score: of the design; both
-    on valid, with the weights that the supernet ended with, which are all that a search keeps.
+    on valid, with the weights that the search has at its end.
     settled_score: of the design after epochs of its own; None where the method has none.
     """
 

@@ -56,9 +56,10 @@ def discretisation(found: Groups) -> list[str]:
     text = (
         "Gap: of the design with inherited weights over the mixture it was chosen from, relative; means "
         "over seeds. Settled: after epochs of the design alone from those weights, as many as it takes to "
-        "rank as the mixture does, and search.settle at most; their seconds count. A mixture that was kept "
-        "or gone back to is scored with the weights that the supernet ended with; that of a strategy is "
-        "even. The trained score is the table's, tuned, on train and alpha pairs."
+        "rank as the mixture does, and search.settle at most; their seconds count. A search takes the epoch "
+        "whose mixture ranks best, with its weights; one that goes back to other alphas is scored with the "
+        "weights that the supernet ended with; the mixture of a strategy is even. The trained score is the "
+        "table's, tuned, on train and alpha pairs."
     )
     if "default" in shown and (settled := gaps(shown["default"], "settled")):
         size = statistics.fmean(map(abs, settled))

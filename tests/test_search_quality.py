@@ -330,7 +330,7 @@ def test_a_search_is_judged_with_its_own_gap_and_ranking(tmp_path, trainings):
 
 @pytest.mark.slow
 def test_a_mixture_that_was_kept_is_the_one_whose_gap_is_told(trainings):
-    lab = Lab("ml-100k", "snapshot", 0, quick=True)
+    lab = Lab("ml-100k", "snapshot of the design", 0, quick=True)
     ended = lab.run()
     kept = {slot: torch.eye(len(p))[0] for slot, p in ended.mixture.items()}
     searched = Searched(ended.search, kept, 0.0)

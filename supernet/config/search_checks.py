@@ -19,6 +19,7 @@ from supernet.search.settings import (
     COSTS,
     EVALUATIONS,
     FREEZES,
+    SNAPSHOTS,
     TEMPERATURES,
     AdvisorSettings,
     SearchSettings,
@@ -42,6 +43,7 @@ def check_search(config: TrainConfig) -> None:
     known("search.objective", search.objective, OBJECTIVES)
     known("search.alpha_temperature", search.alpha_temperature, TEMPERATURES)
     known("search.freeze", search.freeze, FREEZES)
+    known("search.snapshot", search.snapshot, SNAPSHOTS)
     known("search.select", search.select, SELECTIONS)
     if not 0 < search.channels <= 1:
         raise InputError(f"search.channels must lie in (0, 1], found {search.channels}")

@@ -110,7 +110,8 @@ def _alphas(raw: Mapping[str, Any], config: TrainConfig, space: SearchSpace, pat
     if config.search.strategy != BILEVEL or not raw:
         return {}
     try:
-        kept = raw["before"] if raw["stopped"] else raw["best"] if config.search.snapshot else None
+        best = None if config.search.snapshot == "none" else raw["best"]
+        kept = raw["before"] if raw["stopped"] else best
         named = {slot: raw["model"][f"alphas.{slot}"] for slot in space.choices()}
         last = named if kept is None else kept["alphas"]
         return {

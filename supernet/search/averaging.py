@@ -43,11 +43,11 @@ class WeightAverage:
         try:
             yield
         finally:
-            _copy(own, self.weights)
+            copy_weights(own, self.weights)
 
     def take(self) -> None:
         """Let the weights be their average from here on."""
-        _copy(self.values, self.weights)
+        copy_weights(self.values, self.weights)
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers and tensors."""
@@ -55,12 +55,12 @@ class WeightAverage:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken; other keys are passed over."""
-        _copy(state["average"], self.values)
+        copy_weights(state["average"], self.values)
         self.steps = state["average_steps"]
 
 
 @torch.no_grad()
-def _copy(values: Sequence[Tensor], weights: Sequence[Tensor]) -> None:
-    """Nothing where there are no values."""
+def copy_weights(values: Sequence[Tensor], weights: Sequence[Tensor]) -> None:
+    """Let the weights have these values; nothing where there are none."""
     if values:
         torch._foreach_copy_(list(weights), list(values))

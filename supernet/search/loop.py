@@ -16,7 +16,7 @@ from supernet.data.dataset import Dataset
 from supernet.data.graph import ITEM, Graph
 from supernet.data.sampling import Batch, Batches
 from supernet.model import Recommender
-from supernet.search.averaging import WeightAverage
+from supernet.search.averaging import WeightAverage, copy_weights
 from supernet.search.costs import Costs
 from supernet.search.epoch_record import Validate, epoch_record
 from supernet.search.hypergradients import HYPERGRADIENTS
@@ -78,7 +78,7 @@ class Search:
         self.sums = EpochSums(list(model.alphas))
         self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
-        self.kept = KeptEpochs(settings.snapshot, settings.eigenvalue_stop)
+        self.kept = KeptEpochs(settings.snapshot if self.learns else "none", settings.eigenvalue_stop)
         self.prepared = 0.0
 
     @property
@@ -131,9 +131,11 @@ class Search:
             record = replace(record, seconds=record.seconds + time.perf_counter() - start)
             self.history.append(asdict(record))
             if self.epoch >= self.warmup:
-                self.kept.look(record, self.mixture(), dict(self.model.alphas.items()))
+                alphas = dict(self.model.alphas.items())
+                self.kept.look(record, self.mixture(), alphas, self.average.values or self.weights)
             if self.epoch + 1 in self.settings.shrink_at:
                 drop_weakest(self.model)
+                self.kept.forget()
             self.epoch, self.step, self.sums = self.epoch + 1, 0, EpochSums(list(self.model.alphas))
             if on_epoch is not None:
                 on_epoch(record)
@@ -143,10 +145,11 @@ class Search:
 
     def _final(self) -> dict[str, Tensor]:
         """The last mixture, or that of the epoch which was kept; from here on the weights are their average,
-        and there is no auxiliary skip."""
+        or those that were kept with it, and there is no auxiliary skip."""
         self.model.auxiliary_skip = 0.0
         self.average.take()
         kept = self.kept.taken
+        copy_weights([] if kept is None else kept.get("weights", []), self.weights)
         return self.mixture() if kept is None else {slot: p.clone() for slot, p in kept["mixture"].items()}
 
     def outcome(self) -> dict[str, Any]:

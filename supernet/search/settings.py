@@ -10,6 +10,7 @@ COSTS = ("dense", "sampled", "partial")
 EVALUATIONS = ("inherited", "trained")
 FREEZES = ("none", "embeddings")
 TEMPERATURES = ("fixed", "learned")
+SNAPSHOTS = ("none", "design", "mixture")
 
 
 @dataclass
@@ -66,8 +67,9 @@ class SearchSettings:
     after which the weakest candidate of every slot is dropped. eigenvalue_every: epochs between looks at the
     dominant eigenvalue (0: none, or one where eigenvalue_stop is set); eigenvalue_stop: stop, and go back to
     the alphas of the earlier look, where the earlier over the present one falls below this share (0: never).
-    snapshot: at the end take the alphas of the epoch whose derived design, with inherited weights, ranked
-    best on valid.
+    snapshot: what the search takes at the end: "mixture", alphas and weights of the epoch whose mixture
+    ranked best on valid; "design", the alphas of the epoch whose argmax did, with inherited weights; "none",
+    those of the last epoch.
 
     The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
     of the first round of short trainings, which rank valid halfway too and stop without gain, the next two
@@ -115,7 +117,7 @@ class SearchSettings:
     shrink_at: list[int] = field(default_factory=list)
     eigenvalue_every: int = 0
     eigenvalue_stop: float = 0.0
-    snapshot: bool = False
+    snapshot: str = "mixture"
     select: str = "screened"
     select_pool: int = 9
     select_steps: int = 90

@@ -148,7 +148,7 @@ def test_trainings_of_another_start_do_not_count(begun, derived, tmp_path):
 
 def test_a_snapshot_hands_on_the_alphas_of_its_epoch(domain, finished, small, clicks, tmp_path):
     source, folder = tmp_path / "source", tmp_path / "run"
-    snapshot = [*small, "search.snapshot=true", "search.select=argmax", "search.alpha_lr=0.1"]
+    snapshot = [*small, "search.snapshot=design", "search.select=argmax", "search.alpha_lr=0.1"]
     assert command("train.py", *data_of(clicks), *snapshot, f"run={source}").returncode == 0
     kept = torch.load(source / "checkpoint.pt", weights_only=True)["best"]
     result = command("train.py", *data_of(domain), *small, f"run={folder}", f"init_from={source}",

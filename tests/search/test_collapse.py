@@ -17,7 +17,7 @@ def ranking(scores):
 
 
 def test_a_snapshot_is_the_mixture_whose_derived_design_ranked_best(tiny):
-    search, seen = tiny.search(replace(tiny.settings, snapshot=True, warmup=1)), []
+    search, seen = tiny.search(replace(tiny.settings, snapshot="design", warmup=1)), []
     # epoch 1 is warm-up: its 9 does not count; of the others epoch 3 is the best
     told = ranking([0, 9, 0, 1, 0, 5, 0, 2])
     final = search.run(told, on_epoch=lambda record: seen.append(search.mixture()))
@@ -26,6 +26,34 @@ def test_a_snapshot_is_the_mixture_whose_derived_design_ranked_best(tiny):
     for slot, p in final.items():
         assert p.tolist() == search.history[2]["mixture"][slot]
         assert p.tolist() != search.history[3]["mixture"][slot]
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_snapshot_of_the_mixture_has_the_weights_of_its_epoch(tiny, average):
+    settings = replace(tiny.settings, snapshot="mixture", average=average, warmup=1)
+    told, seen = [9, 0, 1, 0, 5, 0, 2, 0], []
+    search, ranks = tiny.search(settings), ranking(told)
+
+    def rank(vectors, weights):
+        seen.append(snapshot(search.weights))
+        return ranks(vectors, weights)
+
+    final = search.run(rank)
+    assert search.outcome() == search.history[2]
+    assert all(p.tolist() == search.outcome()["mixture"][slot] for slot, p in final.items())
+    assert same(search.weights, seen[4]), "as that mixture was scored"
+    assert not same(search.weights, seen[6])
+    again = tiny.search(settings)
+    again.load_state_dict(search.state_dict())
+    assert all(torch.equal(p, final[slot]) for slot, p in again.run(rank).items())
+    assert same(again.weights, search.weights)
+
+
+def test_a_search_does_not_go_back_to_candidates_that_it_dropped(tiny):
+    settings = replace(tiny.settings, snapshot="mixture", warmup=1, shrink_at=[3])
+    search = tiny.search(settings)
+    search.run(ranking([9, 0, 8, 0, 7, 0, 1, 0]))
+    assert search.outcome() == search.history[3]
 
 
 def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeypatch):
@@ -43,7 +71,11 @@ def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatc
     """The best of the design is epoch 1; the eigenvalue rises in epoch 3, and the search goes back to 2."""
     settings = replace(tiny.settings, epochs=4, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
     told = [0, 9, 0, 5, 0, 7, 0, 1]
-    for values, best, kept in (([1, 1.2, 2], True, 1), ([1, 1, 1, 1], True, 0), ([1, 1, 1, 1], False, 3)):
+    for values, best, kept in (
+        ([1, 1.2, 2], "design", 1),
+        ([1, 1, 1, 1], "design", 0),
+        ([1, 1, 1, 1], "none", 3),
+    ):
         numbers = iter(values)
         monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_, n=numbers: float(next(n)))
         search = tiny.search(replace(settings, snapshot=best))
@@ -129,7 +161,8 @@ def test_frozen_embeddings_stay_and_all_else_moves(tiny):
 
 CHANGES = [
     {"alpha_noise": "uniform", "alpha_noise_scale": 0.3},
-    {"snapshot": True},
+    {"snapshot": "design"},
+    {"snapshot": "none", "average": 0.0},
     {"norm": "output"},
     {"norm": "none"},
     {"auxiliary_skip": 0.5, "idle": 1.0, "beta": 0.1},

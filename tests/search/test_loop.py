@@ -232,7 +232,7 @@ def test_weights_never_see_the_alpha_pairs(tiny):
 
 def test_a_space_without_choices_is_searched_as_it_is_fitted(tiny):
     space = tiny.space.fixed({slot: names[0] for slot, names in tiny.space.candidates().items()})
-    settings = replace(tiny.settings, average=0.0)
+    settings = replace(tiny.settings, average=0.0, snapshot="none")
     search, fitted = tiny.search(settings, space=space), tiny.search(space=space).model
     assert search.run(score) == {}
     seen = tiny.data.user_items(["train"])
