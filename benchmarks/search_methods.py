@@ -41,6 +41,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "output norm": ("search.norm=output",),
     "no norm": ("search.norm=none",),
     "eigenvalue stop": ("search.eigenvalue_stop=0.75",),
+    "no patience": ("search.alpha_patience=0",),
     "no snapshot": ("search.snapshot=none",),
     "snapshot of the design": ("search.snapshot=design",),
     "supernet random": ("search.strategy=random",),

@@ -58,6 +58,7 @@ NOT_NEGATIVE = {
     "graph": ("shrinkage",),
     "training": ("l2",),
     "search": (
+        "alpha_patience",
         "warmup",
         "settle",
         "checkpoint_every",

@@ -94,6 +94,7 @@ OF_ALPHAS = (
     "shrink_at",
     "eigenvalue_stop",
     "snapshot",
+    "alpha_patience",
 )
 """Settings of how alphas are learnt and read, which other strategies than the loop do not do."""
 

@@ -1,4 +1,4 @@
-"""Epochs of a search whose mixture may be taken in place of the last one's."""
+"""Epochs of a search to which it may go back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
+from supernet.search.averaging import copy_weights
 from supernet.search.record import SearchEpoch
+
+STATE = ("best", "before", "peak", "stopped", "still")
 
 
 class KeptEpochs:
@@ -17,14 +20,16 @@ class KeptEpochs:
     snapshot: which epoch is best and taken at the end: "mixture", whose mixture ranked best on valid, with
     its weights; "design", whose argmax did, with the weights of the end; "none", the last. stop: the search
     is to end where the eigenvalue of before over the present one falls below this share (0: never), and goes
-    back to `before`. Paper: arXiv 1909.09656
+    back to `before`. Paper: arXiv 1909.09656. patience: where the mixture ranked no better for so many epochs
+    (0: never), alphas go back to the epoch where it was best, the peak, and are `still` from there on.
     """
 
-    def __init__(self, snapshot: str, stop: float) -> None:
-        self.snapshot, self.stop = snapshot, stop
+    def __init__(self, snapshot: str, stop: float, patience: int) -> None:
+        self.snapshot, self.stop, self.patience = snapshot, stop, patience
         self.best: dict[str, Any] | None = None
         self.before: dict[str, Any] | None = None
-        self.stopped = False
+        self.peak: dict[str, Any] | None = None
+        self.stopped = self.still = False
 
     def look(
         self,
@@ -49,6 +54,16 @@ class KeptEpochs:
             before = None if self.before is None else abs(self.before["eigenvalue"])
             self.stopped = before is not None and before < self.stop * abs(record.eigenvalue)
             self.before = self.before if self.stopped else now
+        if self.peak is None or record.score > self.peak["score"]:
+            self.peak = {name: now[name] for name in ("epoch", "alphas")} | {"score": record.score}
+
+    def go_still(self, epoch: int, alphas: Mapping[str, Tensor]) -> None:
+        """Put the alphas back where the mixture has been worse for `patience` epochs."""
+        if self.still or not self.patience or self.peak is None:
+            return
+        if epoch - self.peak["epoch"] >= self.patience:
+            self.still = True
+            copy_weights([self.peak["alphas"][slot] for slot in alphas], list(alphas.values()))
 
     @property
     def taken(self) -> dict[str, Any] | None:
@@ -59,12 +74,13 @@ class KeptEpochs:
 
     def forget(self) -> None:
         """Go back to no epoch before now: candidates of it were dropped."""
-        self.best = self.before = None
+        self.best = self.before = self.peak = None
 
     def state_dict(self) -> dict[str, Any]:
         """Plain containers and tensors."""
-        return {"best": self.best, "before": self.before, "stopped": self.stopped}
+        return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state` was taken; other keys are passed over."""
-        self.best, self.before, self.stopped = state["best"], state["before"], state["stopped"]
+        for name in STATE:
+            setattr(self, name, state[name])

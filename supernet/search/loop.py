@@ -78,7 +78,8 @@ class Search:
         self.sums = EpochSums(list(model.alphas))
         self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
-        self.kept = KeptEpochs(settings.snapshot if self.learns else "none", settings.eigenvalue_stop)
+        snapshot = settings.snapshot if self.learns else "none"
+        self.kept = KeptEpochs(snapshot, settings.eigenvalue_stop, settings.alpha_patience)
         self.prepared = 0.0
 
     @property
@@ -133,6 +134,7 @@ class Search:
             if self.epoch >= self.warmup:
                 alphas = dict(self.model.alphas.items())
                 self.kept.look(record, self.mixture(), alphas, self.average.values or self.weights)
+                self.kept.go_still(record.epoch, alphas)
             if self.epoch + 1 in self.settings.shrink_at:
                 drop_weakest(self.model)
                 self.kept.forget()
@@ -167,7 +169,7 @@ class Search:
             self.sums.beside = time.perf_counter() - start
         while self.step < len(self.train):
             start = time.perf_counter()
-            moves = self.learns and self.epoch >= self.warmup
+            moves = self.learns and self.epoch >= self.warmup and not self.kept.still
             if moves and self.step % self.settings.alpha_every == 0:
                 self.alpha_step()
             self.weight_step()
