@@ -143,7 +143,7 @@ def test_a_search_settles_once_wherever_it_was_killed(clicks, small, tmp_path, m
     assert ours["explanation"] == theirs["explanation"]
     for name in ("mixture", "scores"):
         assert ours["settled"][name] == theirs["settled"][name]
-    assert ours["settled"]["mixture"] == ours["epochs"][-1]["score"]
+    assert ours["settled"]["mixture"] == ours["epochs"][ours["taken"] - 1]["score"]
     assert ours["settled"]["scores"][0] == ours["explanation"]["chosen"]
     first, second = (torch.load(f / "settled.pt", weights_only=True)["model"] for f in (folder, whole))
     assert all(torch.equal(first[name], value) for name, value in second.items())

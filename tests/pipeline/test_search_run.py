@@ -52,10 +52,11 @@ def test_tensorboard_has_both_levels_and_every_mixture(finished):
                        "time/seconds_per_step"}  # fmt: skip
     assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4]
     genotype = Genotype.load(finished / "genotype.json")
+    taken = json.loads((finished / "search.json").read_text())["taken"]
     for slot, weights in genotype.mixture.items():
         assert f"alpha_gradient/{slot}" in scalars
         for name, weight in weights.items():
-            assert events.Scalars(f"mixture/{slot}/{name}")[-1].value == pytest.approx(weight, abs=1e-6)
+            assert events.Scalars(f"mixture/{slot}/{name}")[taken - 1].value == pytest.approx(weight, abs=1e-6)
     assert set(tags["images"]) == {"genotype", "mixture over epochs", "diagnostics"}
 
 
