@@ -72,7 +72,7 @@ def choose_designs(
         return designs, []
     trials, identity = trials_of(search, config, data, log, kept=kept), identity_of(space)
     rows = _explored(search, config, trials, folder, board, log)
-    pool = distinct([*ordered(rows, identity, trials.cost)[: settings.select_pool], *known])
+    pool = distinct([*ordered(rows, identity, trials.cost)[: settings.select_pool], *known], identity)
     steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
     return halving(pool, trials, steps), rows
 

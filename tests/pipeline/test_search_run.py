@@ -56,7 +56,9 @@ def test_tensorboard_has_both_levels_and_every_mixture(finished):
     for slot, weights in genotype.mixture.items():
         assert f"alpha_gradient/{slot}" in scalars
         for name, weight in weights.items():
-            assert events.Scalars(f"mixture/{slot}/{name}")[taken - 1].value == pytest.approx(weight, abs=1e-6)
+            assert events.Scalars(f"mixture/{slot}/{name}")[taken - 1].value == pytest.approx(
+                weight, abs=1e-6
+            )
     assert set(tags["images"]) == {"genotype", "mixture over epochs", "diagnostics"}
 
 

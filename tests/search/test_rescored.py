@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
+from benchmarks.tabular import designs_of
 from supernet.config import load_space
 from supernet.data.dataset import Pairs
 from supernet.data.graph import build_graph
 from supernet.model import Recommender
 from supernet.pipeline.stages import space_of
 from supernet.search.selection import (
+    SELECTIONS,
     Trials,
     even_design,
     even_neighbour,
@@ -17,6 +20,7 @@ from supernet.search.selection import (
     neighbour,
     rescored,
 )
+from supernet.space import identity_of
 from supernet.space.slots import slot_kind
 
 
@@ -45,6 +49,25 @@ def test_the_best_by_validation_is_chosen_and_later_rounds_are_longer():
     assert scores == sorted(scores, reverse=True)
     assert {tuple(design.values()) for design in chosen} == set(rounds[6])
     assert {tuple(design.values()) for design in chosen[:2]} == set(rounds[18])
+
+
+@pytest.mark.parametrize("rule", ["rescored", "screened", "sampled"])
+def test_of_designs_that_compute_the_same_one_is_trained(rule):
+    """In the table's space a layer that skips has an aggregator that nothing reads."""
+    space, calls = space_of(load_space("tabular")), []
+    identity = identity_of(space)
+
+    def train(design, steps):
+        calls.append((steps, identity(design)))
+        return float(sum(name in ("skip", "mean") for name in design.values()))
+
+    known = [design for design in designs_of(space).values() if design["layer2/convolve"] == "skip"][:2]
+    twins = [known[0] | {"layer2/interactions/aggregate": name} for name in ("mean", "sym", "unit")]
+    assert len({identity(twin) for twin in twins}) == 1
+    judged = replace(trials(space, train, [*known, *twins]), mixed=lambda mixture: 0.5)
+    SELECTIONS[rule](space, even(space), judged)
+    assert any(calls)
+    assert len(set(calls)) == len(calls)
 
 
 def test_the_last_round_decides_among_the_best_of_the_one_before():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -10,6 +10,9 @@ from torch import Tensor
 from supernet.search.selection.base import Choices, Mixture
 from supernet.space import SearchSpace
 from supernet.space.slots import slot_kind, slot_relation
+
+Same = Callable[[Choices], Hashable]
+"""Equal for designs that are told apart in nothing that matters."""
 
 
 def largest(space: SearchSpace, mixture: Mixture) -> Choices:
@@ -69,20 +72,22 @@ def flatter(mixture: Mixture) -> dict[str, Tensor]:
 
 
 def filled(
-    pool: list[Choices],
+    pool: Sequence[Choices],
     size: int,
     make: Callable[[], Choices],
-    admit: Callable[[Choices], bool] = lambda choices: True,
+    admit: Callable[[Choices], bool],
+    same: Same,
 ) -> list[Choices]:
     """The pool with new designs up to `size`, of those that `admit` lets in; a small space may not have so
-    many."""
+    many. same: equal for designs of which one is enough."""
+    found = {same(design): design for design in pool}
     for _ in range(10 * size):
-        if len(pool) >= size:
+        if len(found) >= size:
             break
         design = make()
         if admit(design):
-            pool = distinct([*pool, design])
-    return pool
+            found.setdefault(same(design), design)
+    return list(found.values())
 
 
 def draw(space: SearchSpace, mixture: Mixture, generator: torch.Generator) -> Choices:
@@ -126,9 +131,9 @@ def _in_kind(other: SearchSpace, slot: str) -> str:
     return next(names[0] for name, names in other.candidates().items() if slot_kind(name) == kind)
 
 
-def distinct(pool: Sequence[Choices]) -> list[Choices]:
-    """Each design once, in the order of the first."""
-    seen: dict[tuple[str, ...], Choices] = {}
+def distinct(pool: Sequence[Choices], same: Same = lambda design: tuple(design.values())) -> list[Choices]:
+    """Each design once, in the order of the first. same: equal for designs of which one is enough."""
+    seen: dict[Hashable, Choices] = {}
     for design in pool:
-        seen.setdefault(tuple(design.values()), design)
+        seen.setdefault(same(design), design)
     return list(seen.values())

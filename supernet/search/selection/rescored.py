@@ -17,7 +17,7 @@ from supernet.search.selection.designs import (
     largest,
     neighbour,
 )
-from supernet.space import SearchSpace
+from supernet.space import SearchSpace, identity_of
 
 BY_TRAINING = ("rescored", "sampled", "screened")
 """The rules here: they judge designs, known ones among them, by trainings of their own."""
@@ -43,8 +43,8 @@ def rescored(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choic
     candidates, every other one alike in all layers and on both sides. Round 2 trains the best third of them,
     each with two neighbours (one open slot drawn anew, or one kind of slot everywhere), three times as long;
     round 3 the best third of these, three times as long again. The designs of round 3 are returned, then the
-    others of round 2. A mixture can deceive (RobustDARTS: the supernet's own score does not warn of
-    collapse); a short training of the design does not.
+    others of round 2. Of designs that compute the same, one is trained. A mixture can deceive (RobustDARTS:
+    the supernet's own score does not warn of collapse); a short training of the design does not.
     Papers: successive halving, arXiv 1502.07943; rescoring of sampled paths, arXiv 1904.00420
     """
 
@@ -67,7 +67,7 @@ def screen(space: SearchSpace, trials: Trials, draws: int) -> Fill:
 
     def fill(pool: list[Choices], size: int, make: Callable[[], Choices]) -> list[Choices]:
         places, kept = max(0, size - len(pool)), partial(_kept, space, trials)
-        drawn = filled(pool, len(pool) + draws * places, make, kept)[len(pool) :]
+        drawn = filled(pool, len(pool) + draws * places, make, kept, identity_of(space))[len(pool) :]
         return [*pool, *(_by_inherited(space, drawn, trials)[:places] if draws > 1 else drawn)]
 
     return fill
@@ -78,7 +78,7 @@ def rounds_of(
 ) -> list[Choices]:
     """The rounds of `rescored`, with pools filled by `fill`; rounds: 2 leaves the last one out. The designs
     of the last round, the best first, then the others of the one before."""
-    pool = distinct([largest(space, mixture), *trials.known])
+    pool = distinct([largest(space, mixture), *trials.known], identity_of(space))
     fresh = itertools.cycle([even_design, draw])
     pool = fill(pool, trials.pool, lambda: next(fresh)(space, flatter(mixture), trials.generator))
     pool = ordered(pool, trials, trials.steps)[: max(1, -(-len(pool) // 3))]
@@ -105,9 +105,10 @@ def sampled(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choice
         PATHS * trials.pool,
         lambda: draw(space, flatter(mixture), trials.generator),
         partial(_kept, space, trials),
+        identity_of(space),
     )
     best = _by_inherited(space, paths, trials)[: trials.pool]
-    return halving(distinct([*best, *trials.known]), trials, trials.steps)
+    return halving(distinct([*best, *trials.known], identity_of(space)), trials, trials.steps)
 
 
 def _kept(space: SearchSpace, trials: Trials, design: Choices) -> bool:
