@@ -12,7 +12,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "perturbation": ("search.select=perturbation",),
     "greedy": ("search.select=greedy",),
     "sampled": ("search.select=sampled",),
-    "rescored": ("search.select=rescored",),
+    "screened": ("search.select=screened",),
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
     "gumbel": ("search.alpha_noise=gumbel",),
     "single path": ("search.cost=sampled",),
@@ -59,7 +59,7 @@ SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
 RULES = {
-    "default": ("argmax", "perturbation", "greedy", "rescored"),
+    "default": ("argmax", "perturbation", "greedy", "screened"),
     "single path": ("argmax",),
     "gumbel": ("argmax",),
 }

@@ -8,7 +8,7 @@ from benchmarks.lines import read_lines
 from benchmarks.markdown import head, line
 
 TEXT = (
-    "`python benchmarks/selection.py record|supernets|compare data=NAME`: the rule `screened` as it is and "
+    "`python benchmarks/selection.py record|supernets|compare data=NAME`: the rule `rescored` as it is and "
     "with one thing changed, on recorded short trainings of the designs of the tabular benchmark, with every "
     "recorded supernet and seed of trainings. Regret as above, with its 95 % bootstrap interval, which is a "
     "little narrow, as choices share supernets and trainings; seconds of supernet, screen and trainings; "

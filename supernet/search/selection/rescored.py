@@ -25,8 +25,8 @@ BY_TRAINING = ("rescored", "sampled", "screened")
 PATHS = 8
 """So many designs are drawn for each place in the pool of `sampled`."""
 
-SCREENED = 4
-"""And for each in that of `screened`; with 16 the choices are worse (benchmarks/selection.py)."""
+SCREENED = 2
+"""And for each in that of `screened`; with more the choices are worse (benchmarks/selection.py)."""
 
 ROUNDS = 3
 """Of short trainings; benchmarks/selection.py measures what the last one is worth."""
