@@ -59,7 +59,7 @@ SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
 RULES = {
-    "default": ("argmax", "perturbation", "greedy", "screened"),
+    "default": ("argmax", "perturbation", "greedy"),
     "single path": ("argmax",),
     "gumbel": ("argmax",),
 }

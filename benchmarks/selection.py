@@ -33,6 +33,7 @@ from benchmarks.search_statistics import interval
 from benchmarks.selection_records import RULES, Records
 from benchmarks.table_search import random_regrets
 from benchmarks.tabular import designs_of
+from supernet.pipeline.judging import LOOKS
 from supernet.pipeline.stages import recipe_of, train_model
 from supernet.runtime import keep_memory
 from supernet.search.tabular import load_tables
@@ -76,7 +77,7 @@ def main() -> None:
 def record(data: str, seed: int, designs: set[str] | None, path: Path, quick: bool) -> None:
     """The short trainings of one seed, of some designs or of all; those that are not in the file yet."""
     lab = Lab(data, "default", seed, quick)
-    steps = lab.config.search.select_steps
+    steps = max(1, lab.config.search.select_steps // LOOKS)
     recipe = replace(recipe_of(lab.config), patience=2, validate_every=1, epochs=2 if quick else RANKINGS)
     done = {(row["hash"], row["seed"]) for row in read_lines(path) if row["kind"] == "training"}
     every = {key: c for key, c in designs_of(lab.space).items() if designs is None or key in designs}

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.search_statistics import tau
 from benchmarks.table_search import table_space
-from supernet.pipeline.judging import PATIENT
+from supernet.pipeline.judging import LOOKS, PATIENT
 from supernet.search.selection import Choices, Trials
 from supernet.search.selection.rescored import ROUNDS, rounds_of, screen
 from supernet.search.settings import SearchSettings
@@ -28,16 +28,16 @@ POOL = SearchSettings().select_pool
 @dataclass(frozen=True)
 class Rule:
     """`rescored`, or with more than one draw a place `screened`, with so many rounds and designs in a pool,
-    and trainings of so many `times` the recorded steps."""
+    and trainings of the recorded steps over `share`."""
 
     draws: int = 1
     rounds: int = ROUNDS
     pool: int = POOL
-    times: int = 1
+    share: int = 1
 
     def choose(self, trials: Trials, mixture: Mapping[str, Tensor]) -> list[Choices]:
         """Designs, the best first."""
-        trials = replace(trials, pool=self.pool, steps=trials.steps * self.times)
+        trials = replace(trials, pool=self.pool, steps=trials.steps // self.share)
         fill = screen(table_space(), trials, self.draws)
         return rounds_of(table_space(), mixture, trials, fill, self.rounds)
 
@@ -45,14 +45,13 @@ class Rule:
 RULES = {
     "rescored": Rule(),
     "two rounds": Rule(rounds=2),
+    "half the steps": Rule(share=2),
     "2 draws a place": Rule(draws=2),
     "4 draws a place": Rule(draws=4),
     "16 draws a place": Rule(draws=16),
     "pool of 9": Rule(pool=9),
-    "pool of 21": Rule(pool=21),
-    "twice the steps": Rule(times=2),
-    "pool of 9, twice the steps": Rule(pool=9, times=2),
-    "pool of 9, twice the steps, 4 draws": Rule(pool=9, times=2, draws=4),
+    "pool of 9, 4 draws": Rule(pool=9, draws=4),
+    "pool of 21, half the steps": Rule(pool=21, share=2),
 }
 """The default rule, and what is changed of it."""
 
@@ -69,7 +68,7 @@ class Records:
         self.trainings = {(row["seed"], row["hash"]): row for row in rows if row["kind"] == "training"}
         self.seeds = sorted({seed for seed, _ in self.trainings})
         self.methods = list(dict.fromkeys(row["method"] for row in self.supernets))
-        self.steps = next(iter(self.trainings.values()))["steps"]
+        self.steps = LOOKS * next(iter(self.trainings.values()))["steps"]
         self.identity = identity_of(self.space)
         self._keys: dict[tuple[str, ...], str] = {}
 
@@ -96,7 +95,7 @@ class Records:
         found = []
         for seed in self.seeds:
             for supernet in (row for row in self.supernets if row["method"] == method):
-                one = Recorded(self, supernet, seed, rule.times)
+                one = Recorded(self, supernet, seed, rule.share)
                 mixture = {slot: torch.tensor(p) for slot, p in supernet["mixture"].items()}
                 design = self.key(rule.choose(one.trials(), mixture)[0])
                 found.append((design, one.seconds))
@@ -106,9 +105,9 @@ class Records:
 class Recorded:
     """One supernet and one seed of trainings, and the seconds that were spent of them so far."""
 
-    def __init__(self, records: Records, supernet: dict, seed: int, times: int) -> None:
+    def __init__(self, records: Records, supernet: dict, seed: int, share: int) -> None:
         self.records, self.supernet, self.seed = records, supernet, seed
-        self.seconds, self.shortest = supernet["seconds"], records.steps * times
+        self.seconds, self.shortest = supernet["seconds"], records.steps // share
         self.done: dict[tuple[str, int], float] = {}
 
     def trials(self) -> Trials:

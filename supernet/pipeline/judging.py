@@ -23,6 +23,9 @@ PRESETS = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "
 ENRICHED = ("lightgcn", "lightgcn_pp")
 """Those of them that are judged with each side relation and each view of the text too."""
 
+LOOKS = 2
+"""Rankings of valid in the shortest of the short trainings."""
+
 PATIENT = 4
 """Trainings of so many times the shortest wait for one more ranking without gain before they stop."""
 
@@ -76,14 +79,14 @@ def _training(
     """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
     where a training fails.
 
-    A training goes on for at most so many batches, ranks valid after each select_steps of them and
+    A training goes on for at most so many batches, ranks valid LOOKS times in each select_steps of them and
     stops at the first ranking without gain, or where it may be long at the second; its score is the best. So
     a design that has learnt all it can is not judged by what it unlearns, and one of the last round not by
     one unlucky ranking.
     """
     space, device, cost = search.model.space, next(search.model.parameters()).device, _cost(search)
     short = replace(search.recipe, validate_every=1)
-    batches = config.search.select_steps
+    batches = max(1, config.search.select_steps // LOOKS)
     recipes = [
         replace(
             short,

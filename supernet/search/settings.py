@@ -73,7 +73,7 @@ class SearchSettings:
     those of the last epoch.
 
     The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
-    of the first round of short trainings, which then rank valid; the next two
+    of the first round of short trainings, which rank valid halfway too and stop without gain, the next two
     rounds train fewer designs three and nine times as long;
     select_temperatures: each is trained at these times the recipe's temperature, and the best counts. settle:
     at the end train the weights on under the chosen design alone, until it ranks valid as well as the mixture
@@ -122,7 +122,7 @@ class SearchSettings:
     snapshot: str = "mixture"
     select: str = "rescored"
     select_pool: int = 15
-    select_steps: int = 45
+    select_steps: int = 90
     select_temperatures: list[float] = field(default_factory=lambda: [1.0])
     settle: int = 8
     checkpoint_every: int = 0

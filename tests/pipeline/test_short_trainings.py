@@ -68,7 +68,7 @@ def test_a_search_killed_in_its_selection_goes_on_with_the_next_training(
     assert Genotype.load(folder / "genotype.json").metrics["seconds"] > 2000.0
 
 
-def test_a_short_training_ranks_after_each_of_the_shortest_and_stops_without_gain(
+def test_a_short_training_ranks_twice_in_its_steps_and_stops_without_gain(
     clicks, small, tmp_path, monkeypatch
 ):
     seen, real = [], judging.train_model
@@ -82,9 +82,9 @@ def test_a_short_training_ranks_after_each_of_the_shortest_and_stops_without_gai
     folder = run(clicks, small, tmp_path / "run", ["search.select_steps=5", "training.patience=9"])
     rows = [json.loads(line) for line in (folder / "selection.jsonl").read_text().splitlines()]
     assert {(row["steps"], steps, epochs) for row, (steps, epochs, *_) in zip(rows, seen, strict=True)} == {
-        (5, 5, 1),
-        (15, 5, 3),
-        (45, 5, 9),
+        (5, 2, 2),
+        (15, 2, 7),
+        (45, 2, 22),
     }
     for row, (_, epochs, patience, fitted) in zip(rows, seen, strict=True):
         scores = [epoch.score for epoch in fitted.history]
