@@ -25,6 +25,7 @@ from supernet.pipeline.folder import (
 from supernet.pipeline.stages import space_of
 from supernet.pipeline.user_ids import USERS, UserIds
 from supernet.runtime import InputError
+from supernet.search.kept_epochs import taken_of
 from supernet.search.settings import BILEVEL
 from supernet.search.transfer import Known
 from supernet.space import Genotype, SearchSpace
@@ -110,8 +111,7 @@ def _alphas(raw: Mapping[str, Any], config: TrainConfig, space: SearchSpace, pat
     if config.search.strategy != BILEVEL or not raw:
         return {}
     try:
-        best = None if config.search.snapshot == "none" else raw["best"]
-        kept = raw["before"] if raw["stopped"] else best
+        kept = taken_of(raw, config.search.snapshot)
         named = {slot: raw["model"][f"alphas.{slot}"] for slot in space.choices()}
         last = named if kept is None else kept["alphas"]
         return {

@@ -165,3 +165,21 @@ def _move(
     """w ← origin + by · direction."""
     for w, start, d in zip(weights, origin, direction, strict=True):
         w.copy_(start if by == 0.0 else start + by * d)
+
+
+def repeatable(
+    loss: Closure, generator: torch.Generator, prepare: Callable[[], object] | None = None
+) -> Closure:
+    """The loss with the same draws from `generator` at every call. prepare: done once, before the first."""
+    state: Tensor | None = None
+
+    def again() -> Tensor:
+        nonlocal state
+        if state is not None:
+            generator.set_state(state)
+        elif prepare is not None:
+            prepare()
+        state = generator.get_state()
+        return loss()
+
+    return again

@@ -10,18 +10,18 @@ from torch import Tensor
 from supernet.search.averaging import copy_weights
 from supernet.search.record import SearchEpoch
 
-STATE = ("best", "before", "peak", "stopped", "still")
+STATE = ("best", "before", "peak", "stopped", "frozen")
 
 
 class KeptEpochs:
-    """The best epoch, and the last one that was looked at before the eigenvalue rose, each with its number,
-    mixture, alphas, score and eigenvalue.
+    """Epochs with their number, mixture and alphas: the `peak`, whose mixture ranked best on valid; the
+    `best`, whose argmax did; and the last one looked at `before` the eigenvalue rose.
 
-    snapshot: which epoch is best and taken at the end: "mixture", whose mixture ranked best on valid, with
-    its weights; "design", whose argmax did, with the weights of the end; "none", the last. stop: the search
-    is to end where the eigenvalue of before over the present one falls below this share (0: never), and goes
-    back to `before`. Paper: arXiv 1909.09656. patience: where the mixture ranked no better for so many epochs
-    (0: never), alphas go back to the epoch where it was best, the peak, and are `still` from there on.
+    snapshot: which is taken at the end: "mixture", the peak with its weights; "design", the best with the
+    weights of the end; "none", the last epoch. stop: the search is to end where the eigenvalue of before over
+    the present one falls below this share (0: never), and goes back to `before`. Paper: arXiv 1909.09656.
+    patience: where no mixture ranked better for so many epochs (0: never), alphas go back to the peak and are
+    frozen from there on.
     """
 
     def __init__(self, snapshot: str, stop: float, patience: int) -> None:
@@ -29,7 +29,7 @@ class KeptEpochs:
         self.best: dict[str, Any] | None = None
         self.before: dict[str, Any] | None = None
         self.peak: dict[str, Any] | None = None
-        self.stopped = self.still = False
+        self.stopped = self.frozen = False
 
     def look(
         self,
@@ -39,38 +39,36 @@ class KeptEpochs:
         weights: Sequence[Tensor],
     ) -> None:
         """Keep an epoch where it is the best yet, or the eigenvalue has not risen since the one before."""
-        whole = self.snapshot == "mixture"
         now = {
             "epoch": record.epoch,
             "mixture": mixture,
             "alphas": {slot: alpha.detach().clone() for slot, alpha in alphas.items()},
-            "score": record.score if whole else record.derived_score,
+            "score": record.score,
+            "derived_score": record.derived_score,
             "eigenvalue": record.eigenvalue,
         }
-        if self.best is None or now["score"] > self.best["score"]:
-            kept = [weight.detach().clone() for weight in weights] if whole else []
-            self.best = now | {"weights": kept}
+        if self.peak is None or record.score > self.peak["score"]:
+            kept = weights if self.snapshot == "mixture" else []
+            self.peak = now | {"weights": [weight.detach().clone() for weight in kept]}
+        if self.best is None or record.derived_score > self.best["derived_score"]:
+            self.best = now
         if self.stop and record.eigenvalue is not None:
             before = None if self.before is None else abs(self.before["eigenvalue"])
             self.stopped = before is not None and before < self.stop * abs(record.eigenvalue)
             self.before = self.before if self.stopped else now
-        if self.peak is None or record.score > self.peak["score"]:
-            self.peak = {name: now[name] for name in ("epoch", "alphas")} | {"score": record.score}
 
-    def go_still(self, epoch: int, alphas: Mapping[str, Tensor]) -> None:
-        """Put the alphas back where the mixture has been worse for `patience` epochs."""
-        if self.still or not self.patience or self.peak is None:
+    def freeze(self, epoch: int, alphas: Mapping[str, Tensor]) -> None:
+        """Put the alphas back to the peak where it is `patience` epochs ago."""
+        if self.frozen or not self.patience or self.peak is None:
             return
         if epoch - self.peak["epoch"] >= self.patience:
-            self.still = True
+            self.frozen = True
             copy_weights([self.peak["alphas"][slot] for slot in alphas], list(alphas.values()))
 
     @property
     def taken(self) -> dict[str, Any] | None:
-        """The epoch whose mixture is taken; None is the last."""
-        if self.stopped:
-            return self.before
-        return None if self.snapshot == "none" else self.best
+        """The epoch that is taken at the end; None is the last."""
+        return taken_of(self.state_dict(), self.snapshot)
 
     def forget(self) -> None:
         """Go back to no epoch before now: candidates of it were dropped."""
@@ -84,3 +82,12 @@ class KeptEpochs:
         """Go on where `state` was taken; other keys are passed over."""
         for name in STATE:
             setattr(self, name, state[name])
+
+
+def taken_of(state: Mapping[str, Any], snapshot: str) -> dict[str, Any] | None:
+    """The epoch that a search with this state takes at its end; None is the last."""
+    if state["stopped"]:
+        found = state["before"]
+    else:
+        found = {"none": None, "design": state["best"], "mixture": state["peak"]}[snapshot]
+    return found if found is None else dict(found)

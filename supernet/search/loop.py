@@ -19,7 +19,7 @@ from supernet.model import Recommender
 from supernet.search.averaging import WeightAverage, copy_weights
 from supernet.search.costs import Costs
 from supernet.search.epoch_record import Validate, epoch_record
-from supernet.search.hypergradients import HYPERGRADIENTS
+from supernet.search.hypergradients import HYPERGRADIENTS, repeatable
 from supernet.search.kept_epochs import KeptEpochs
 from supernet.search.objectives import OBJECTIVES
 from supernet.search.record import EpochSums, SearchEpoch
@@ -134,7 +134,7 @@ class Search:
             if self.epoch >= self.warmup:
                 alphas = dict(self.model.alphas.items())
                 self.kept.look(record, self.mixture(), alphas, self.average.values or self.weights)
-                self.kept.go_still(record.epoch, alphas)
+                self.kept.freeze(record.epoch, alphas)
             if self.epoch + 1 in self.settings.shrink_at:
                 drop_weakest(self.model)
                 self.kept.forget()
@@ -169,7 +169,7 @@ class Search:
             self.sums.beside = time.perf_counter() - start
         while self.step < len(self.train):
             start = time.perf_counter()
-            moves = self.learns and self.epoch >= self.warmup and not self.kept.still
+            moves = self.learns and self.epoch >= self.warmup and not self.kept.frozen
             if moves and self.step % self.settings.alpha_every == 0:
                 self.alpha_step()
             self.weight_step()
@@ -204,8 +204,8 @@ class Search:
 
         method = HYPERGRADIENTS[self.settings.order]
         losses = (
-            _repeatable(train_loss, self.generator, self._train_batch),
-            _repeatable(alpha_loss, self.alpha_generator),
+            repeatable(train_loss, self.generator, self._train_batch),
+            repeatable(alpha_loss, self.alpha_generator),
         )
         learnt = [*self.alphas, *self.objective.parameters()]
         gradients, loss = method(learnt, self.weights, *losses, self.recipe.lr)
@@ -275,21 +275,3 @@ class Search:
         self.kept.load_state_dict(state)
         self.prepared = state["prepared"]
         dropped_candidates(self.model)
-
-
-def _repeatable(
-    loss: Callable[[], Tensor], generator: torch.Generator, prepare: Callable[[], object] | None = None
-) -> Callable[[], Tensor]:
-    """The loss with the same draws from `generator` at every call. prepare: done once, before the first."""
-    state: Tensor | None = None
-
-    def again() -> Tensor:
-        nonlocal state
-        if state is not None:
-            generator.set_state(state)
-        elif prepare is not None:
-            prepare()
-        state = generator.get_state()
-        return loss()
-
-    return again

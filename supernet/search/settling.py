@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-
+from supernet.search.averaging import copy_weights
 from supernet.search.selection import Choices, Mixture, Trials
 
 if TYPE_CHECKING:
@@ -88,7 +87,5 @@ def settle(
         scores.append(trials.inherited(search.model.space, design))
         if scores[-1] > max(scores[:-1]):
             best = [w.detach().clone() for w in search.weights]
-    with torch.no_grad():
-        for weight, kept in zip(search.weights, best, strict=True):
-            weight.copy_(kept)
+    copy_weights(best, search.weights)
     return Settled(target, scores, time.perf_counter() - start, looks)
