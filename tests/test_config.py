@@ -188,7 +188,7 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("search.parameter_weight=-0.5", "search.parameter_weight must be at least 0, found -0.5"),
         ("search.cost=free", "search.cost: unknown name 'free'; choose from: dense, sampled, partial"),
         ("search.channels=0", "search.channels must lie in (0, 1], found 0"),
-        ("search.alpha_patience=-1", "search.alpha_patience must be at least 0, found -1"),
+        ("search.alpha_drop=1", "search.alpha_drop must lie in [0, 1), found 1"),
         ("search.snapshot=best", "search.snapshot"),
         ("search.average=1", "search.average must lie in [0, 1), found 1"),
         ("+training.foo=1", "no key 'training.foo'; the keys here are: autocast, batch_size"),

@@ -58,7 +58,6 @@ NOT_NEGATIVE = {
     "graph": ("shrinkage",),
     "training": ("l2",),
     "search": (
-        "alpha_patience",
         "warmup",
         "settle",
         "checkpoint_every",

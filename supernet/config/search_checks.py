@@ -47,12 +47,11 @@ def check_search(config: TrainConfig) -> None:
     known("search.select", search.select, SELECTIONS)
     if not 0 < search.channels <= 1:
         raise InputError(f"search.channels must lie in (0, 1], found {search.channels}")
-    if not 0 <= search.average < 1:
-        raise InputError(f"search.average must lie in [0, 1), found {search.average}")
     if not 0 < search.view_dropout < 1:
         raise InputError(f"search.view_dropout must lie in (0, 1), found {search.view_dropout}")
-    if not 0 <= search.eigenvalue_stop < 1:
-        raise InputError(f"search.eigenvalue_stop must lie in [0, 1), found {search.eigenvalue_stop}")
+    for key in ("average", "alpha_drop", "eigenvalue_stop"):
+        if not 0 <= getattr(search, key) < 1:
+            raise InputError(f"search.{key} must lie in [0, 1), found {getattr(search, key)}")
     if not search.select_temperatures or min(search.select_temperatures) <= 0:
         raise InputError(
             f"search.select_temperatures must be one or more numbers above 0, found "
@@ -94,7 +93,7 @@ OF_ALPHAS = (
     "shrink_at",
     "eigenvalue_stop",
     "snapshot",
-    "alpha_patience",
+    "alpha_drop",
 )
 """Settings of how alphas are learnt and read, which other strategies than the loop do not do."""
 

@@ -20,12 +20,12 @@ class KeptEpochs:
     snapshot: which is taken at the end: "mixture", the peak with its weights; "design", the best with the
     weights of the end; "none", the last epoch. stop: the search is to end where the eigenvalue of before over
     the present one falls below this share (0: never), and goes back to `before`. Paper: arXiv 1909.09656.
-    patience: where no mixture ranked better for so many epochs (0: never), alphas go back to the peak and are
-    frozen from there on.
+    drop: where a mixture ranks worse than the peak by more than this share of its score (0: never), alphas go
+    back to the peak and are frozen from there on.
     """
 
-    def __init__(self, snapshot: str, stop: float, patience: int) -> None:
-        self.snapshot, self.stop, self.patience = snapshot, stop, patience
+    def __init__(self, snapshot: str, stop: float, drop: float) -> None:
+        self.snapshot, self.stop, self.drop = snapshot, stop, drop
         self.best: dict[str, Any] | None = None
         self.before: dict[str, Any] | None = None
         self.peak: dict[str, Any] | None = None
@@ -57,11 +57,11 @@ class KeptEpochs:
             self.stopped = before is not None and before < self.stop * abs(record.eigenvalue)
             self.before = self.before if self.stopped else now
 
-    def freeze(self, epoch: int, alphas: Mapping[str, Tensor]) -> None:
-        """Put the alphas back to the peak where it is `patience` epochs ago."""
-        if self.frozen or not self.patience or self.peak is None:
+    def freeze(self, score: float, alphas: Mapping[str, Tensor]) -> None:
+        """Put the alphas back to the peak where `score`, the mixture's of now, is `drop` below it."""
+        if self.frozen or not self.drop or self.peak is None:
             return
-        if epoch - self.peak["epoch"] >= self.patience:
+        if score < (1.0 - self.drop) * self.peak["score"]:
             self.frozen = True
             copy_weights([self.peak["alphas"][slot] for slot in alphas], list(alphas.values()))
 

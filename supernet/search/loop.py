@@ -79,7 +79,7 @@ class Search:
         self.batch: Batch | None = None
         self.history: list[dict[str, Any]] = []
         snapshot = settings.snapshot if self.learns else "none"
-        self.kept = KeptEpochs(snapshot, settings.eigenvalue_stop, settings.alpha_patience)
+        self.kept = KeptEpochs(snapshot, settings.eigenvalue_stop, settings.alpha_drop)
         self.prepared = 0.0
 
     @property
@@ -134,7 +134,7 @@ class Search:
             if self.epoch >= self.warmup:
                 alphas = dict(self.model.alphas.items())
                 self.kept.look(record, self.mixture(), alphas, self.average.values or self.weights)
-                self.kept.freeze(record.epoch, alphas)
+                self.kept.freeze(record.score, alphas)
             if self.epoch + 1 in self.settings.shrink_at:
                 drop_weakest(self.model)
                 self.kept.forget()

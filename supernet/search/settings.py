@@ -48,8 +48,9 @@ class SearchSettings:
     at most all but the last. average: decay of the moving average of the weights, by which the mixture and
     designs with inherited weights are scored (0: the weights as they are). order: hypergradient, by name.
     alpha_lr: of Adam on the alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for
-    each alpha step. alpha_patience: where the mixture ranked no better on valid for so many epochs, alphas go
-    back to the best of these and move no more, the weights alone go on (0: they always move). freeze: what
+    each alpha step. alpha_drop: where the mixture ranks valid worse than it did at its best by more than this
+    share, alphas go back to that epoch's and move no more, the weights alone go on (0: they always move).
+    freeze: what
     the search takes as it is, "none" or "embeddings", which then come from `embeddings`, the folder of a
     search on the same data, split and seed, or where that is null from `pretrain_epochs` of MF.
 
@@ -97,7 +98,7 @@ class SearchSettings:
     alpha_lr: float = 0.005
     alpha_batch_size: int = 2048
     alpha_every: int = 1
-    alpha_patience: int = 2
+    alpha_drop: float = 0.03
     freeze: str = "none"
     embeddings: str | None = None
     pretrain_epochs: int = 10
