@@ -18,6 +18,7 @@ from benchmarks.tabular import BATCH, OVERRIDES
 from supernet.config import TrainConfig, conf_folder, register_schemas, typed
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.judging import trials_of
+from supernet.pipeline.pretuning import pretuned
 from supernet.pipeline.stages import graph_of, load_data, make_model, recipe_of, space_of, validator
 from supernet.search.costs import measure_costs
 from supernet.search.explore import Budget, explore, ordered
@@ -83,12 +84,13 @@ class Lab:
         self.data = load_data(replace(self.config, seed=0)).without("test")
         self.graph = graph_of(self.data, ["train"], self.config.ops.backend, self.device)
         self.identity = identity_of(self.space)
-        self.trainings = None if shared is None else file_of(shared, self.config)
+        self.shared = shared
 
     def run(self) -> Searched:
-        """A search of the config's seed to its end. Its seconds are also those of embeddings that are
-        trained first, of costs that are measured, and of evening the candidates."""
+        """A search of the config's seed to its end. Its seconds are also those of a recipe that is chosen or
+        embeddings that are trained first, of costs that are measured, and of evening the candidates."""
         start = time.perf_counter()
+        self.config = pretuned(self.config, self.data, self.graph, self.device, Quiet())[0]
         search, mixture = self._search(), {}
         if self.supernet:
             norm = search.recipe.item_norm
@@ -107,7 +109,7 @@ class Lab:
         """What the method chooses, or a selection rule on its supernet. Every call pays for all trainings
         that it asks for, those that it finds among the shared ones too."""
         start = time.perf_counter()
-        kept = SharedTrainings(self.trainings)
+        kept = SharedTrainings(self.shared and file_of(self.shared, self.config))
         trials = trials_of(searched.search, self.config, self.data, Quiet(), kept=kept)
         if rule or self.config.search.strategy == BILEVEL:
             select = SELECTIONS[rule or self.config.search.select]

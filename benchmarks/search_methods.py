@@ -14,6 +14,7 @@ METHODS: dict[str, tuple[str, ...]] = {
     "sampled": ("search.select=sampled",),
     "screened": ("search.select=screened",),
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
+    "pretuned": ("search.pretune_temperatures=[0.5,0.75,1.33]", "search.pretune_lrs=[0.5,2]"),
     "gumbel": ("search.alpha_noise=gumbel",),
     "single path": ("search.cost=sampled",),
     "partial channels": ("search.cost=partial",),

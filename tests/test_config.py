@@ -175,6 +175,8 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("loss.item_norm=1.5", "loss.item_norm must lie in [0, 1], found 1.5"),
         ("loss.correction=-0.5", "loss.correction must be at least 0, found -0.5"),
         ("search.select_temperatures=[0.5,1] loss=bpr", "needs a loss with a temperature, softmax or bsl"),
+        ("search.pretune_temperatures=[2] loss=bpr", "needs a loss with a temperature, softmax or bsl"),
+        ("search.pretune_lrs=[0]", "search.pretune_lrs must be numbers above 0, found [0.0]"),
         ("search.seconds=60", "search.seconds=60.0 is of the strategies that ask for designs one by one"),
         ("search.budget=9", "search.strategy=bilevel is bounded by search.epochs"),
         ("search.evaluate=trained", "search.evaluate=trained is of the strategies"),

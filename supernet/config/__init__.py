@@ -3,6 +3,7 @@
 from supernet.config.checks import validate, validate_derive
 from supernet.config.derive_schemas import DeriveConfig
 from supernet.config.load import (
+    PRETUNED,
     absolute_paths,
     arguments,
     load_published,
@@ -16,6 +17,7 @@ from supernet.config.text_checks import check_packages
 from supernet.config.tree import conf_folder, published_names
 
 __all__ = [
+    "PRETUNED",
     "SCHEMAS",
     "DeriveConfig",
     "GraphConfig",

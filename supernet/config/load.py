@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from supernet.config.schemas import SpaceConfig, TrainConfig
 from supernet.config.tree import conf_folder, depth_of, published_names, space_names
 from supernet.runtime import InputError
 from supernet.training.recipe import Recipe
+
+PRETUNED = "pretuned.json"
+"""Of a run folder: the recipe that was chosen before the search."""
 
 
 def typed(config: DictConfig) -> Any:  # noqa: ANN401
@@ -53,11 +57,12 @@ def absolute_paths(config: DictConfig) -> None:
 
 
 def load_train_config(folder: Path) -> TrainConfig:
-    """The config a run was started with, read back from its folder and checked against the schemas again."""
+    """The config a run was started with, read back from its folder and checked against the schemas again, and
+    the recipe that its pretuning chose."""
     path = folder / "config.yaml"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {folder} is not a run folder of train.py")
-    config = OmegaConf.structured(TrainConfig)
+    config, chosen = OmegaConf.structured(TrainConfig), _pretuned(folder / PRETUNED)
     try:
         raw: Any = OmegaConf.load(path)
         for group in ("data", "split", "space", "loss", "training", "search", "eval", "text"):
@@ -65,11 +70,22 @@ def load_train_config(folder: Path) -> TrainConfig:
             key = {"data": "reader", "split": "method"}.get(group)
             schema = names[str(raw[group][key])] if key else names[group]
             config[group] = OmegaConf.structured(schema)
-        loaded = OmegaConf.to_object(OmegaConf.merge(config, raw))
+        loaded = OmegaConf.to_object(OmegaConf.merge(config, raw, chosen))
     except Exception as error:
         raise InputError(f"{path}: not a config of this release: {error}") from error
     assert isinstance(loaded, TrainConfig)
     return loaded
+
+
+def _pretuned(path: Path) -> dict[str, Any]:
+    """The keys of a recipe that were chosen after the config was composed."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {key: found[key] for key in ("loss", "training")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read: {error!r}; search anew") from error
 
 
 def arguments(config: object, *without: str) -> dict[str, Any]:

@@ -52,6 +52,9 @@ def check_search(config: TrainConfig) -> None:
     for key in ("average", "alpha_drop", "eigenvalue_stop"):
         if not 0 <= getattr(search, key) < 1:
             raise InputError(f"search.{key} must lie in [0, 1), found {getattr(search, key)}")
+    for key in ("pretune_temperatures", "pretune_lrs"):
+        if min(getattr(search, key), default=1) <= 0:
+            raise InputError(f"search.{key} must be numbers above 0, found {list(getattr(search, key))}")
     if not search.select_temperatures or min(search.select_temperatures) <= 0:
         raise InputError(
             f"search.select_temperatures must be one or more numbers above 0, found "
@@ -127,16 +130,7 @@ def _together(config: TrainConfig) -> None:
         _check_ids(config)
     if search.embeddings is not None and search.freeze != "embeddings":
         raise InputError("search.embeddings is read where search.freeze=embeddings; set both or neither")
-    if len(search.select_temperatures) > 1 and config.loss.name not in SHARED:
-        raise InputError(
-            f"search.select_temperatures={list(search.select_temperatures)} needs a loss with a temperature, "
-            f"{' or '.join(SHARED)}; found loss.name={config.loss.name}"
-        )
-    if search.alpha_temperature == "learned" and config.loss.name not in SHARED:
-        raise InputError(
-            f"search.alpha_temperature=learned needs a loss with a temperature, {' or '.join(SHARED)}; "
-            f"found loss.name={config.loss.name}"
-        )
+    _of_temperatures(config)
 
 
 def _of_epochs(config: TrainConfig) -> None:
@@ -177,3 +171,19 @@ def _check_ids(config: TrainConfig) -> None:
                 f"search.freeze=embeddings: no candidate of {slot} reads ids, found {list(slots[slot])}; "
                 "add id to space.features, or set search.freeze=none"
             )
+
+
+def _of_temperatures(config: TrainConfig) -> None:
+    search: SearchSettings = config.search
+    for key, least in (("select_temperatures", 2), ("pretune_temperatures", 1)):
+        factors = list(getattr(search, key))
+        if len(factors) >= least and config.loss.name not in SHARED:
+            raise InputError(
+                f"search.{key}={factors} needs a loss with a temperature, {' or '.join(SHARED)}; found "
+                f"loss.name={config.loss.name}"
+            )
+    if search.alpha_temperature == "learned" and config.loss.name not in SHARED:
+        raise InputError(
+            f"search.alpha_temperature=learned needs a loss with a temperature, {' or '.join(SHARED)}; "
+            f"found loss.name={config.loss.name}"
+        )

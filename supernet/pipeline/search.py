@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from supernet.config import TrainConfig, arguments
+from supernet.config import PRETUNED, TrainConfig, arguments
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.data.views import Views
@@ -18,6 +18,7 @@ from supernet.pipeline.conclusion import conclude
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.inputs import check_inputs, keep_inputs
+from supernet.pipeline.pretuning import pretuned, written
 from supernet.pipeline.search_board import show_epoch
 from supernet.pipeline.stages import (
     describe,
@@ -66,12 +67,17 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     begin(folder, config, data, transfer, log)
     beside = load_beside(config, data.without("test"), space.relations, device, log)
     graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, beside)
+    begun = time.perf_counter()
+    if not (folder / PRETUNED).is_file():
+        config, trials = pretuned(config, data.without("test"), graph, device, log)
+        if trials:
+            write_json(folder / PRETUNED, written(config, trials))
     model = make_model(space, graph, config.model.dim, config.seed, device)
     log.info(
         "space: %s designs in %d open slots; device %s", f"{space.size():,}", len(space.choices()), device
     )
     generator = torch.Generator().manual_seed(config.seed)
-    sealed, begun = data.without("test").to(device), time.perf_counter()
+    sealed = data.without("test").to(device)
     if not (resume is not None and (folder / CHECKPOINT).is_file()):
         start_from_embeddings(model, config, data.without("test"), graph, log)
         if transfer is not None:

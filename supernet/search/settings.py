@@ -54,6 +54,10 @@ class SearchSettings:
     the search takes as it is, "none" or "embeddings", which then come from `embeddings`, the folder of a
     search on the same data, split and seed, or where that is null from `pretrain_epochs` of MF.
 
+    The recipe. pretune_temperatures, pretune_lrs: LightGCN is trained first, at the recipe's own temperature
+    and at these times it, then at these times the learning rate; the best on valid is the recipe of the
+    search, and what derive.py begins with (empty: the recipe as it is).
+
     The mixture. relaxation: name in RELAXATIONS; its temperature goes from temperature_start to
     temperature_end by temperature_schedule. alpha_noise: what is added to the alphas in each step, by name,
     times alpha_noise_scale.
@@ -102,6 +106,8 @@ class SearchSettings:
     freeze: str = "none"
     embeddings: str | None = None
     pretrain_epochs: int = 10
+    pretune_temperatures: list[float] = field(default_factory=list)
+    pretune_lrs: list[float] = field(default_factory=list)
     relaxation: str = "softmax"
     temperature_start: float = 1.0
     temperature_end: float = 0.5

@@ -34,6 +34,7 @@ METHODS = [
     ["search=contrastive"],
     ["search.eigenvalue_stop=0.01", "search.select=argmax"],
     ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
+    ["search.pretune_temperatures=[0.5]", "search.pretune_lrs=[2]", "search.select=argmax"],
     ["search.cost_weight=1.0", "search.select=argmax"],
     ["search.alpha_temperature=learned", "search.shrink_at=[2]", "search.select=argmax"],
     ["search.strategy=random", "search.budget=8"],
@@ -51,7 +52,7 @@ class Killed(BaseException):
     """In the place of a signal."""
 
 
-def run(clicks, small, folder, overrides):
+def composed(clicks, small, folder, overrides):
     register_schemas()
     with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base=None):
         few = [
@@ -61,7 +62,11 @@ def run(clicks, small, folder, overrides):
             "search.checkpoint_every=2",
         ]
         words = [*data_of(clicks), *small, *few, f"run={folder}", *overrides]
-        config = hydra.compose("train", overrides=words)
+        return hydra.compose("train", overrides=words)
+
+
+def run(clicks, small, folder, overrides):
+    config = composed(clicks, small, folder, overrides)
     return search.run_search(typed(config), OmegaConf.to_yaml(config))
 
 
