@@ -8,11 +8,6 @@ default's selection."""
 
 METHODS: dict[str, tuple[str, ...]] = {
     "default": (),
-    "argmax": ("search.select=argmax",),
-    "perturbation": ("search.select=perturbation",),
-    "greedy": ("search.select=greedy",),
-    "sampled": ("search.select=sampled",),
-    "screened": ("search.select=screened",),
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
     "pretuned": ("search.pretune_temperatures=[0.5,0.75,1.33]", "search.pretune_lrs=[0.5,2]"),
     "gumbel": ("search.alpha_noise=gumbel",),
@@ -60,7 +55,7 @@ SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
 RULES = {
-    "default": ("argmax", "perturbation", "greedy"),
+    "default": ("argmax", "perturbation", "greedy", "sampled", "screened"),
     "single path": ("argmax",),
     "gumbel": ("argmax",),
 }

@@ -61,7 +61,7 @@ def searches(monkeypatch):
 
 
 def test_a_killed_measurement_goes_on_with_the_rows_that_are_missing(tmp_path, searches, trainings):
-    path, table, names = tmp_path / "rows.jsonl", Table(trainings), ["default", "trained tpe", "argmax"]
+    path, table, names = tmp_path / "rows.jsonl", Table(trainings), ["default", "trained tpe", "joint"]
     with pytest.raises(KeyboardInterrupt):
         search_quality.search_all(table, range(2), names, path, quick=True)
     done = {name for method in names[:2] for _, name in rows_of(method)}
@@ -122,7 +122,7 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
         assert (("ranking", name) in rows_of(name)) == has_supernet(name)
     for data, epochs in SHRINK_AT.items():
         assert overrides_of("shrinking", data) == (f"search.shrink_at={epochs}",)
-    with pytest.raises(SystemExit, match="only=defualt: give some of default, argmax"):
+    with pytest.raises(SystemExit, match="only=defualt: give some of default, three"):
         search_quality.chosen_names("defualt", list(METHODS))
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
         search_quality.count("0", 10)
