@@ -86,6 +86,11 @@ class Lab:
         self.identity = identity_of(self.space)
         self.shared = shared
 
+    @property
+    def trainings(self) -> Path | None:
+        """The file of short trainings by the config's recipe, which `run` may choose; None: in memory."""
+        return None if self.shared is None else file_of(self.shared, self.config)
+
     def run(self) -> Searched:
         """A search of the config's seed to its end. Its seconds are also those of a recipe that is chosen or
         embeddings that are trained first, of costs that are measured, and of evening the candidates."""
@@ -109,7 +114,7 @@ class Lab:
         """What the method chooses, or a selection rule on its supernet. Every call pays for all trainings
         that it asks for, those that it finds among the shared ones too."""
         start = time.perf_counter()
-        kept = SharedTrainings(self.shared and file_of(self.shared, self.config))
+        kept = SharedTrainings(self.trainings)
         trials = trials_of(searched.search, self.config, self.data, Quiet(), kept=kept)
         if rule or self.config.search.strategy == BILEVEL:
             select = SELECTIONS[rule or self.config.search.select]

@@ -229,12 +229,12 @@ def test_methods_share_trainings_that_are_the_same_and_no_others(tmp_path):
     lab = labs["default"]
     searched = lab.run()
     alone = replace_shared(lab, None).choose(searched, "rescored")
-    once, again = (replace_shared(lab, tmp_path / "t.jsonl").choose(searched, "rescored") for _ in range(2))
+    once, again = (replace_shared(lab, tmp_path / "own").choose(searched, "rescored") for _ in range(2))
     assert alone.design == once.design == again.design
 
 
-def replace_shared(lab, path):
-    lab.trainings = path
+def replace_shared(lab, folder):
+    lab.shared = folder
     return lab
 
 
