@@ -72,7 +72,8 @@ class Lab:
         same = [*source(name), *OVERRIDES, f"training.batch_size={BATCH[name]}", f"seed={seed}"]
         with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
             composed = compose("train", overrides=[*same, *overrides_of(method, name)])
-        self.config: TrainConfig = typed(composed)
+        self.asked: TrainConfig = typed(composed)
+        self.config = self.asked
         if quick:
             settings = self.config.search
             settings.epochs, settings.warmup, settings.pretrain_epochs = 2, 1, 1
@@ -95,7 +96,7 @@ class Lab:
         """A search of the config's seed to its end. Its seconds are also those of a recipe that is chosen or
         embeddings that are trained first, of costs that are measured, and of evening the candidates."""
         start = time.perf_counter()
-        self.config = pretuned(self.config, self.data, self.graph, self.device, Quiet())[0]
+        self.config = pretuned(self.asked, self.data, self.graph, self.device, Quiet())[0]
         search, mixture = self._search(), {}
         if self.supernet:
             norm = search.recipe.item_norm

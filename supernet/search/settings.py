@@ -50,9 +50,8 @@ class SearchSettings:
     alpha_lr: of Adam on the alphas. alpha_batch_size: pairs of an alpha step. alpha_every: weight steps for
     each alpha step. alpha_drop: where the mixture ranks valid worse than it did at its best by more than this
     share, alphas go back to that epoch's and move no more, the weights alone go on (0: they always move).
-    freeze: what
-    the search takes as it is, "none" or "embeddings", which then come from `embeddings`, the folder of a
-    search on the same data, split and seed, or where that is null from `pretrain_epochs` of MF.
+    freeze: what the search takes as it is, "none" or "embeddings", which then come from `embeddings`, the
+    folder of a search on the same data, split and seed, or where that is null from `pretrain_epochs` of MF.
 
     The recipe. pretune_temperatures, pretune_lrs: LightGCN is trained first, at the recipe's own temperature
     and at these times it, then at these times the learning rate; the best on valid is the recipe of the
