@@ -62,7 +62,7 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
         found = by_method(own, "method")
         parts += ["", f"### {name}"]
         for lines in (
-            methods(found),
+            methods(found, tables.get(name)),
             discretisation(found),
             agreement(found),
             collapse(found),

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.lines import add_lines, read_lines
 from benchmarks.search_rankings import ceilings
+from benchmarks.search_sections import methods
 from benchmarks.search_statistics import (
     below,
     gap,
@@ -19,7 +20,7 @@ from benchmarks.search_statistics import (
     tau,
 )
 from benchmarks.search_tables import search_tables, write_tables
-from benchmarks.table_search import table_space
+from benchmarks.table_search import exhaustive, table_space
 from supernet.runtime import InputError
 from supernet.search.tabular import Table, Training
 
@@ -173,16 +174,30 @@ def test_strategies_are_tested_against_random_search_seed_by_seed(tmp_path):
     assert f"p of being below random search at {marks[-1]} s, Wilcoxon over seeds: tpe 0.016." in told
 
 
-def test_the_ceilings_are_of_the_table_with_itself():
-    def trainings(name, *scores):
-        same = ("toy", name, "{}", 0.1, 0.01)
-        return [Training(*same, seed, v, t, t, 1, 1.0, 1) for seed, (v, t) in enumerate(scores)]
+def trainings(name, *scores):
+    """Those of a design: valid and test of every seed."""
+    same = ("toy", name, "{}", 0.1, 0.01)
+    return [Training(*same, seed, v, t, t, 1, 1.0, 1) for seed, (v, t) in enumerate(scores)]
 
+
+def test_the_ceilings_are_of_the_table_with_itself():
     rows = trainings("a", (0.1, 0.1), (0.1, 0.1)) + trainings("b", (0.2, 0.3), (0.3, 0.3))
     rows += trainings("c", (0.3, 0.2), (0.2, 0.2)) + trainings("d", (0.9, 0.9))
     found = ceilings(Table(rows))
     assert found["seed 0 and seed 1"][0] == f"{1 / 3:.3f}"
     assert ceilings(Table(trainings("d", (0.9, 0.9)))) == {}
+
+
+def test_what_noise_leaves_is_a_draw_of_the_seeds_of_every_design():
+    # "a" is better on test, and on valid but where its second seed meets the second of "b": one draw in four
+    a, b = trainings("a", (0.9, 0.4), (0.5, 0.4)), trainings("b", (0.1, 0.3), (0.6, 0.3))
+    regret, top = exhaustive(Table(a + b))
+    assert regret == pytest.approx(0.25 * 0.25, abs=0.01)
+    assert top == pytest.approx(0.75, abs=0.04)
+    assert exhaustive(Table(trainings("a", (0.9, 0.4)) + trainings("b", (0.1, 0.3)))) is None
+    (told,) = (line for line in methods({"m": [method_row("m", 0, 0.1)]}, Table(a + b)) if "noise" in line)
+    assert f"all 2 designs in full, once each with their tuned recipes, and takes the best on valid has a " \
+        f"regret of {regret:.4f}, and a design of the top 5 % in {top:.0%} of draws" in told  # fmt: skip
 
 
 def test_tables_are_written_with_each_row_once(tmp_path, capsys):
