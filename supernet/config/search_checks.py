@@ -12,7 +12,7 @@ from supernet.runtime import InputError
 from supernet.search.hypergradients import HYPERGRADIENTS
 from supernet.search.objectives import OBJECTIVES
 from supernet.search.relaxations import NOISES, RELAXATIONS, SCHEDULES
-from supernet.search.selection import SELECTIONS
+from supernet.search.selection import BY_TRAINING, SELECTIONS
 from supernet.search.settings import (
     ADVISOR,
     BILEVEL,
@@ -94,6 +94,7 @@ OF_ALPHAS = (
     "zero_one",
     "auxiliary_skip",
     "shrink_at",
+    "eigenvalue_every",
     "eigenvalue_stop",
     "snapshot",
     "alpha_drop",
@@ -102,6 +103,10 @@ OF_ALPHAS = (
 
 OF_STRATEGIES = ("evaluate", "budget", "seconds")
 """Settings of how designs are asked for one by one, which the loop does not do."""
+
+
+OF_SUPERNETS = ("cost", "norm", "average", "freeze")
+"""Settings of how a supernet is trained, which search.evaluate=trained does not do."""
 
 
 def _together(config: TrainConfig) -> None:
@@ -122,6 +127,13 @@ def _together(config: TrainConfig) -> None:
             f"search.cost=partial is of mixtures; search.strategy={search.strategy} trains one path a step: "
             "leave it out"
         )
+    for name in OF_SUPERNETS if search.evaluate == "trained" else ():
+        if getattr(search, name) != getattr(usual, name):
+            raise InputError(
+                f"search.{name}={getattr(search, name)} is of a supernet; search.evaluate=trained has none: "
+                "leave it out"
+            )
+    _read_at_all(search, usual)
     if search.norm == "output" and search.cost == "partial":
         raise InputError("search.norm=output computes whole candidates; set search.cost=dense or norm=scale")
     _of_epochs(config)
@@ -131,6 +143,25 @@ def _together(config: TrainConfig) -> None:
     if search.embeddings is not None and search.freeze != "embeddings":
         raise InputError("search.embeddings is read where search.freeze=embeddings; set both or neither")
     _of_temperatures(config)
+
+
+def _read_at_all(search: SearchSettings, usual: SearchSettings) -> None:
+    """Errors: InputError for a key that another key leaves without effect."""
+    trains = search.strategy != BILEVEL or search.select in BY_TRAINING
+    for name, wanted, reads in (
+        ("channels", "search.cost=partial", search.cost == "partial"),
+        ("view_dropout", "search.objective=contrastive", search.objective == "contrastive"),
+        ("pretrain_epochs", "search.freeze=embeddings", search.freeze == "embeddings"),
+        ("alpha_noise_scale", "search.alpha_noise", search.alpha_noise != "none"),
+        ("temperature_end", "search.temperature_schedule", search.temperature_schedule != "constant"),
+        ("select_temperatures", f"search.select={'|'.join(BY_TRAINING)}", trains),
+    ):
+        value = getattr(search, name)
+        if not reads and value != getattr(usual, name):
+            raise InputError(
+                f"search.{name}={value} is read where {wanted} is set, and that is not so here: set it, or "
+                f"leave search.{name} out"
+            )
 
 
 def _of_epochs(config: TrainConfig) -> None:
