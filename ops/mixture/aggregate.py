@@ -46,9 +46,10 @@ class AggregateMixture(Mixture):
             return self._partial(source, target, relation, p)
         if self.calibrate or self.norm == "output":
             found = [m(source, target, relation) if self._counts(k) else None for k, m in self._numbered()]
+            if self.calibrate:
+                self.measure(found)
             if self.norm == "output":
                 return self.normalised(found, cast(Tensor, p), target)
-            self.measure(found)
         return self._mixed(source, target, relation, cast(Tensor, p), slice(None))
 
     def _partial(self, source: Tensor, target: Tensor, relation: Relation, p: Partial) -> Tensor:

@@ -82,8 +82,8 @@ class Mixture(nn.Module):
 
     @property
     def measured(self) -> bool:
-        """Whether `calibrating` measures its candidates: they are several, and evened by their scale."""
-        return self.scaled and self.only is None and self.norm == "scale"
+        """Whether `calibrating` measures its candidates: they are several, and may be evened."""
+        return self.scaled and self.only is None
 
     def sizes(self) -> list[float | None]:
         """Root-mean-square of each candidate's output at the last calibration; None for one that gives

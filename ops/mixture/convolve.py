@@ -31,9 +31,10 @@ class ConvolveMixture(Mixture):
             return single(target, message, initial)
         if self.calibrate or self.norm == "output":
             outputs = [module(target, message, initial) for module in self.candidates.values()]
+            if self.calibrate:
+                self.measure(outputs)
             if self.norm == "output":
                 return self.normalised(outputs, cast(Tensor, p), target)
-            self.measure(outputs)
         factors = self.factors(cast(Tensor, p))
         terms = [cast(LinearConvolution, module).terms() for module in self.candidates.values()]
         a, b, c = (self._mix(same, factors) for same in zip(*(term.matrices for term in terms), strict=True))

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator
 
 from supernet.space.slots import slot_kind
 
-NORMED = ("aggregate", "convolve")
-"""Kinds of slots whose candidates give vectors that are mixed."""
+NORMED = ("aggregate", "convolve", "features", "readout")
+"""Kinds of slots whose candidates give vectors of sizes of their own, which are measured."""
 
 NORM = "output norm"
 
@@ -33,13 +33,14 @@ def curves_figure(
     candidates: Mapping[str, Sequence[str]],
     learns: bool = True,
 ) -> Figure:
-    """Twelve charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, coverage;
+    """Charts over the epochs: losses, score of mixture and argmax, gap; entropy, eigenvalue, coverage;
     energy and cosine of each layer, cosine of alpha gradients; their norms and those of what candidates give,
     each the mean over the slots of a kind, on a logarithmic axis. candidates: slot → names. learns: False
     leaves out what is told of alphas, where none are trained. Errors: ValueError without epochs."""
     if not epochs:
         raise ValueError("there is no epoch to draw")
     x = [epoch["epoch"] for epoch in epochs]
+    open_kinds = {slot_kind(slot) for slot in candidates}
     charts: list[tuple[str, dict[str, list[float | None]]]] = [
         ("loss", {"train": _column(epochs, "train_loss"), "alpha": _moved(epochs)}),
         (f"valid {metric}", _scores(epochs, learns)),
@@ -50,7 +51,7 @@ def curves_figure(
         ("Dirichlet energy", _layers(epochs, "energy")),
         ("mean cosine", _layers(epochs, "cosine")),
         (COSINES, _kinds(epochs)),
-        *((f"{NORM}, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED),
+        *((f"{NORM}, {kind}", _norms(epochs, candidates, kind)) for kind in NORMED if kind in open_kinds),
         (GRADIENTS, _gradients(epochs)),
     ]
     charts = [chart for chart in charts if learns or chart[0] not in OF_ALPHAS]

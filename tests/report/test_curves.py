@@ -16,13 +16,14 @@ SLOTS = {
 
 def epoch(number, warm=False):
     return {
-        "epoch": number, "train_loss": 5.0 - number, "alpha_loss": 0.0 if warm else 3.0, "score": 0.2,
+        "epoch": number, "train_loss": 5.0 - number, "alpha_loss": None if warm else 3.0, "score": 0.2,
         "derived_score": 0.1, "gap": 0.1, "entropy": 0.5, "eigenvalue": None, "coverage": 0.3,
         "energy": [0.9, 0.5], "cosine": [0.0, 0.4], "gradient_cosine": {"user/convolve": 0.5},
         "size": {
             "layer1/user/interactions/aggregate": [None, 4.0 * number, 2.0],
             "layer2/user/interactions/aggregate": [6.0, 1.0],
             "layer1/user/convolve": [0.5, 0.25],
+            "readout": [1.5, 2.5],
         },
         "gradient": {slot: 0.0 if warm else float(k) for k, slot in enumerate(SLOTS)},
     }  # fmt: skip
@@ -35,11 +36,12 @@ def lines(figure, title):
 
 def test_the_charts_have_the_numbers_of_the_epochs():
     figure = curves_figure([epoch(1, warm=True), epoch(2), epoch(3)], "ndcg@20", SLOTS)
-    assert len(figure.axes) == 12
+    assert len(figure.axes) == 13, "no chart of features, which are not open"
     assert lines(figure, "loss") == {"train": [4.0, 3.0, 2.0], "alpha": [3.0, 3.0]}
     assert lines(figure, "valid ndcg@20") == {"mixture": [0.2] * 3, "argmax": [0.1] * 3}
     norms = {"sum": [4.0, 8.0, 12.0], "mean": [4.0] * 3, "max": [1.0] * 3}
     assert lines(figure, "output norm, aggregate") == norms
+    assert lines(figure, "output norm, readout") == {"last": [1.5] * 3, "mean": [2.5] * 3}
     gradients = {"aggregate": [0.5, 0.5], "convolve": [2.0, 2.0], "readout": [3.0, 3.0]}
     assert lines(figure, "norm of alpha gradients") == gradients
     assert lines(figure, "Dirichlet energy") == {"layer 0": [0.9] * 3, "layer 1": [0.5] * 3}
@@ -90,5 +92,5 @@ def test_where_no_alphas_are_trained_nothing_is_told_of_them():
     figure = curves_figure([epoch(1), epoch(2)], "ndcg@20", SLOTS, learns=False)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert not any("alpha" in title or "gap" in title or "entropy" in title for title in titles)
-    assert len(titles) == 7
+    assert len(titles) == 8
     assert lines(figure, "valid ndcg@20") == {"mixture": [0.2, 0.2]}
