@@ -10,12 +10,13 @@ from typing import Any
 
 from torch import Tensor
 
-from supernet.config import TrainConfig
+from supernet.config import PRETUNED, TrainConfig
 from supernet.data.dataset import Dataset
 from supernet.pipeline.chosen import choose_designs, genotype_of, seconds_before
 from supernet.pipeline.folder import GENOTYPE
 from supernet.pipeline.judging import trials_of
 from supernet.pipeline.pareto import draw_pareto, scored_designs
+from supernet.pipeline.pretuning import read_written
 from supernet.pipeline.search_board import close_board
 from supernet.pipeline.settled import settled
 from supernet.pipeline.short_trainings import ShortTrainings
@@ -59,8 +60,9 @@ def conclude(
     scored, how = scored_designs(ShortTrainings(folder / SELECTION).rows, told, designs[0])
     draw_pareto(search.model.space, search.costs, scored, config.eval.metric, how, folder, board, log)
     advice = {"advisor": advice_counts(folder / ADVICE)}
+    recipe = {"pretuned": read_written(folder / PRETUNED)}
     own = settled(search, config, data, designs[0], mixture, folder, board, log)
-    write_json(folder / SEARCH, search_report(search, config, data, told, own) | advice)
+    write_json(folder / SEARCH, search_report(search, config, data, told, own) | advice | recipe)
     genotype = genotype_of(search, config, designs, mixture, rows, selecting, own)
     if transfer is not None:
         genotype = replace(genotype, parent=transfer.source.genotype.hash)
@@ -94,6 +96,8 @@ def search_report(
         "candidates": {slot: list(names) for slot, names in search.model.space.choices().items()},
         "epochs": search.history,
         "taken": search.outcome()["epoch"] if search.history else None,
+        "frozen": search.kept.frozen or None,
+        "stopped": search.kept.stopped,
         "explanation": None if told is None else asdict(told),
         "settled": None if own is None else asdict(own),
     }

@@ -3,9 +3,12 @@ temperature or learning rate come in the wrong order."""
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,6 +16,7 @@ from supernet.config import TrainConfig, load_space
 from supernet.data.dataset import Dataset
 from supernet.data.graph import Graph
 from supernet.pipeline.stages import recipe_of, space_of, train_model
+from supernet.runtime import InputError
 
 PROBE = "lightgcn"
 """The design that is trained: few weights, and level with the best presets."""
@@ -84,6 +88,18 @@ def with_recipe(config: TrainConfig, trial: Trial) -> TrainConfig:
         config.loss, temperature=trial.temperature, positive_temperature=trial.positive_temperature
     )
     return replace(config, loss=loss, training=replace(config.training, lr=trial.lr))
+
+
+def read_written(path: Path) -> dict[str, Any] | None:
+    """What `written` left in a pretuned.json; None where there is no such file. Errors: InputError where it
+    cannot be read."""
+    if not path.is_file():
+        return None
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found | {"seconds": sum(trial["seconds"] for trial in found["trials"])}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; start a new run") from None
 
 
 def written(config: TrainConfig, trials: Sequence[Trial]) -> dict[str, object]:

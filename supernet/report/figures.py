@@ -60,7 +60,10 @@ def mixture_figure(history: Mapping[str, np.ndarray], candidates: Mapping[str, S
             raise ValueError(
                 f"slot {slot!r} has {len(names)} candidates but a history of shape {weights.shape}"
             )
-        image = ax.imshow(weights.T, aspect="auto", vmin=0, vmax=1, cmap="magma_r", interpolation="nearest")
+        span = (0.5, len(weights) + 0.5, len(names) - 0.5, -0.5)  # epochs count from 1
+        image = ax.imshow(
+            weights.T, aspect="auto", vmin=0, vmax=1, cmap="magma_r", interpolation="nearest", extent=span
+        )
         ax.set_title(slot, fontsize=9, loc="left")
         ax.set_yticks(range(len(names)), names, fontsize=8)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))

@@ -65,6 +65,7 @@ def write_report(folder: Path) -> Path:
 
 
 def _head(folder: Path, search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:
+    recipe = search.get("pretuned")
     candidates = search["candidates"]
     size = 1
     for names in candidates.values():
@@ -73,6 +74,7 @@ def _head(folder: Path, search: Mapping[str, Any], genotype: Mapping[str, Any]) 
         ("data", search["data"]),
         ("space", f"{size:,} designs in {len(candidates)} open slots, {genotype['layers']} layers"),
         ("strategy", search["strategy"] + _advice(search.get("advisor"))),
+        *([] if recipe is None else [("recipe", _pretuned(recipe))]),
         ("seconds", f"{genotype['metrics'].get('seconds', 0):.0f}"),
         ("seed", genotype["seed"]),
     ]
@@ -80,6 +82,13 @@ def _head(folder: Path, search: Mapping[str, Any], genotype: Mapping[str, Any]) 
         f'<tr><td class="word">{text(k)}</td><td class="word">{text(v)}</td></tr>' for k, v in rows
     )
     return f"<h1>{text(folder.name)}: how the architecture was found</h1>\n<table>{cells}</table>"
+
+
+def _pretuned(recipe: Mapping[str, Any]) -> str:
+    return (
+        f"temperature {recipe['loss']['temperature']:.3g} and lr {recipe['training']['lr']:.3g}, the best on "
+        f"valid of {len(recipe['trials'])} trainings of LightGCN"
+    )
 
 
 def _advice(found: Mapping[str, Any] | None) -> str:
@@ -118,9 +127,27 @@ def _history(search: Mapping[str, Any], evaluations: Sequence[Evaluation]) -> st
         name = "The search" if learns else "The supernet"
         found += f"<h2>{name}, epoch by epoch</h2>{svg(curves_figure(epochs, metric, candidates, learns))}"
     if epochs and learns:
+        found += _kept(search)
         mixtures = {slot: np.array([epoch["mixture"][slot] for epoch in epochs]) for slot in candidates}
         found += f"<h2>Mixtures</h2>{svg(mixture_figure(mixtures, candidates))}"
     return found
+
+
+def _kept(search: Mapping[str, Any]) -> str:
+    """Which epoch was taken, and what the search went back from."""
+    taken, last = search.get("taken"), len(search["epochs"])
+    told = [f"Epoch {taken} of {last} was taken, with the mixture that it ended with."] if taken else []
+    if search.get("frozen"):
+        told.append(
+            f"At the end of epoch {search['frozen']} the mixture ranked so much worse than at its best "
+            "(search.alpha_drop) that the alphas went back to that epoch's and moved no more."
+        )
+    if search.get("stopped"):
+        told.append(
+            "The search stopped early, as the dominant eigenvalue rose (search.eigenvalue_stop), and went "
+            "back."
+        )
+    return f"<p>{' '.join(told)}</p>" if told else ""
 
 
 def _numbers(search: Mapping[str, Any]) -> str:
@@ -131,8 +158,13 @@ def _numbers(search: Mapping[str, Any]) -> str:
     if trains_alphas(search):
         keys[1:2] = ["alpha_loss", "score", "derived_score", "gap", "entropy"]
     head = ["epoch", *(key.replace("_", " ") for key in keys)]
-    rows = [[epoch["epoch"], *(f"{epoch[key]:.4f}" for key in keys)] for epoch in epochs]
-    return f"<h2>All epochs</h2>{table(head, rows)}"
+    rows = [[epoch["epoch"], *(_number(epoch[key]) for key in keys)] for epoch in epochs]
+    bold = [search["taken"] - 1] if search.get("taken") else []
+    return f"<h2>All epochs</h2>{table(head, rows, (), bold)}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _result(search: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> str:

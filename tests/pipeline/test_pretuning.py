@@ -96,6 +96,10 @@ def test_the_run_is_searched_and_derived_with_the_chosen_recipe(clicks, small, t
     folder = search.run_search(load_train_config(tmp_path / "killed"), "", tmp_path / "killed")
     assert result(folder) == result(whole)
     assert recipes[-1] == recipes[0]
+    spent = sum(trial["seconds"] for trial in json.loads((folder / "pretuned.json").read_text())["trials"])
+    assert json.loads((folder / "genotype.json").read_text())["metrics"]["seconds"] > spent
+    told = json.loads((folder / "search.json").read_text())["pretuned"]
+    assert told["loss"]["temperature"] == found["loss"]["temperature"]
 
 
 def test_a_file_that_is_no_recipe_is_named(clicks, small, tmp_path):

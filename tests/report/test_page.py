@@ -160,6 +160,28 @@ def test_how_the_design_settled_is_told_with_its_gaps(folder, lacking):
     assert "From the mixture" not in write_report(folder(without)).read_text()
 
 
+def test_which_epoch_was_taken_is_told_and_in_bold(folder):
+    epochs = [epoch(1, alpha_loss=None), epoch(2), epoch(3)]
+    found = search(epochs) | {"taken": 2, "frozen": 3, "stopped": True}
+    page = write_report(folder(found)).read_text()
+    history = section(page, "The search, epoch by epoch")
+    assert "Epoch 2 of 3 was taken" in history
+    assert "At the end of epoch 3 the mixture ranked so much worse" in history
+    assert "The search stopped early, as the dominant eigenvalue rose" in history
+    numbers = section(page, "All epochs")
+    assert [row[2] for row in cells(numbers)] == ["–", "4.2000", "4.2000"]
+    assert re.findall(r'class="chosen"><td[^>]*>(.*?)</td>', numbers) == ["2"]
+    calm = section(write_report(folder()).read_text(), "The search, epoch by epoch")
+    assert not any(words in calm for words in ("was taken", "ranked so much worse", "stopped early"))
+
+
+def test_a_recipe_that_was_tuned_first_is_told(folder):
+    recipe = {"loss": {"temperature": 0.12}, "training": {"lr": 0.004}, "trials": [{}, {}, {}]}
+    page = write_report(folder(search() | {"pretuned": recipe})).read_text()
+    assert "temperature 0.12 and lr 0.004, the best on valid of 3 trainings of LightGCN" in page
+    assert "trainings of LightGCN" not in write_report(folder(search() | {"pretuned": None})).read_text()
+
+
 def test_the_short_trainings_are_told_longest_and_best_first_with_their_margins(folder):
     page = write_report(folder(selection=SELECTED)).read_text()
     part = section(page, "How the choice came about")
