@@ -112,8 +112,8 @@ def test_the_regret_table_has_the_best_method_first(tmp_path):
     rows = [method_row("worse", seed, 0.2, seconds=20.0) for seed in (0, 1)]
     rows += [method_row("default", 0, 0.04), method_row("default", 1, 0.12)]
     assert body(tables_of(rows, tmp_path), "method | seeds") == [
-        "| default | 2 | 0.080 (0.040 … 0.120) | 0.040 | 1 of 2 | 10 | 0.300 | 0.200 | 0.25 |",
-        "| worse | 2 | 0.200 (0.200 … 0.200) | 0.100 | 0 of 2 | 20 | 0.300 | 0.200 | 1 |",
+        "| default | 2 | 0.080 (0.040 … 0.120) | 0.040 | 1 of 2 | 10 | 0.300 | 0.25 | 0.200 | 0.25 |",
+        "| worse | 2 | 0.200 (0.200 … 0.200) | 0.100 | 0 of 2 | 20 | 0.300 | 0.25 | 0.200 | 1 |",
     ]
 
 

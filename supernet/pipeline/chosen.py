@@ -57,7 +57,7 @@ def choose_designs(
     """
     settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
     trains = settings.select in BY_TRAINING
-    if search.costs is not None and (trains or settings.strategy != BILEVEL):
+    if search.costs is not None and settings.select != "argmax":
         log.info(
             "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "
             "design",
@@ -153,7 +153,12 @@ def genotype_of(
     metrics: dict[str, float] = {}
     if search.history:
         last = search.outcome()
-        metrics = {metric: last["score"], "alpha_loss": last["alpha_loss"], "entropy": last["entropy"]}
+        metrics = {metric: last["score"], "entropy": last["entropy"]}
+        before = (epoch["alpha_loss"] for epoch in reversed(search.history[: last["epoch"]]))
+        moved = next(
+            (loss for loss in before if loss is not None), None
+        )  # of the last epoch with alpha steps
+        metrics |= {} if moved is None else {"alpha_loss": moved}
     if evaluations:
         metrics |= {metric: evaluations[-1].best, "evaluations": len(evaluations)}
     if own is not None:

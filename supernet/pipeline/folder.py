@@ -58,8 +58,8 @@ def load_checkpoint(search: Search, path: Path, log: logging.Logger) -> None:
 
 
 def weights_file(folder: Path) -> Path:
-    """Where a search left its last weights: those of its design where it settled into it, else those of the
-    supernet."""
+    """Where a search left its weights: those of its design where it settled into it, else those of the
+    supernet that it took; of a run before there was such a file, those of the last epoch."""
     path = folder / SETTLED
     return path if path.is_file() else folder / CHECKPOINT
 

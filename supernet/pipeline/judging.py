@@ -56,16 +56,13 @@ def trials_of(
         dropped={slot: first.dropped for slot, (first, *_) in search.model.mixtures().items()},
         history=[{slot: torch.tensor(p) for slot, p in mixture.items()} for mixture in past],
         cost=_cost(search),
+        expected_cost=search.expected_cost,
     )
 
 
 def _cost(search: Search) -> Callable[[Choices], float]:
     """A design → what the search's weights make of its milliseconds and parameters; 0 without weights."""
-    costs, settings, space = search.costs, search.settings, search.model.space
-    if costs is None:
-        return lambda choices: 0.0
-    weights = settings.cost_weight, settings.parameter_weight
-    return lambda choices: float(costs.weighed(decided(space, choices), *weights))
+    return lambda choices: search.expected_cost(decided(search.model.space, choices))
 
 
 def _training(

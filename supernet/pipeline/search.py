@@ -18,7 +18,7 @@ from supernet.pipeline.conclusion import conclude
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, load_checkpoint, new_folder, save_checkpoint
 from supernet.pipeline.inputs import check_inputs, keep_inputs
-from supernet.pipeline.pretuning import pretuned, written
+from supernet.pipeline.pretuning import pretuned, read_written, written
 from supernet.pipeline.search_board import show_epoch
 from supernet.pipeline.stages import (
     describe,
@@ -41,6 +41,8 @@ from supernet.search.record import SearchEpoch
 from supernet.search.settings import BILEVEL
 
 COSTS = "costs.json"
+
+FROZEN = "the mixture ranks more than {share:.0%} worse than in epoch {epoch}: alphas go back to it and stay"
 
 
 def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -> Path:
@@ -68,7 +70,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     beside = load_beside(config, data.without("test"), space.relations, device, log)
     graph = graph_of(data, ["train"], config.ops.backend, device, space.relations, config.graph, beside)
     begun = time.perf_counter()
-    if not (folder / PRETUNED).is_file():
+    earlier = read_written(folder / PRETUNED)
+    if earlier is None:
         config, trials = pretuned(config, data.without("test"), graph, device, log)
         if trials:
             write_json(folder / PRETUNED, written(config, trials))
@@ -85,7 +88,7 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     weighs = bool(config.search.cost_weight or config.search.parameter_weight)
     costs = costs_of(model, graph, weighs, folder / COSTS)
     search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
-    search.prepared = time.perf_counter() - begun
+    search.prepared = time.perf_counter() - begun + (earlier["seconds"] if earlier else 0.0)
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
     with Board(folder / "tensorboard", purge_step=search.epoch + 1) as board:
@@ -147,11 +150,19 @@ def _watched(
             *(record.epoch, record.train_loss, config.eval.metric, record.score),
             *(record.entropy, record.seconds),
         )
+        if search.kept.frozen == record.epoch and search.kept.peak is not None:
+            log.info("%s", FROZEN.format(share=config.search.alpha_drop, epoch=search.kept.peak["epoch"]))
+        if search.kept.stopped:
+            log.info("the dominant eigenvalue rose, a sign before a collapse: the search stops here")
 
     with bar("search", total=left) as progress:
-        return search.run(
+        mixture = search.run(
             validate,
             show,
             lambda epoch, step: progress.advance(),
             lambda: save_checkpoint(search, folder / CHECKPOINT),
         )
+    taken = search.outcome()
+    if taken["epoch"] < len(search.history):
+        log.info("epoch %d is taken: valid %s %.4f", taken["epoch"], config.eval.metric, taken["score"])
+    return mixture

@@ -35,10 +35,12 @@ def show_epoch(
         "valid/derived": record.derived_score,
         "time/seconds_per_step": record.seconds_per_step,
     }
-    if record.alpha_loss:  # there is none in the warm-up
+    if record.alpha_loss is not None:
         values["loss/alpha"] = record.alpha_loss
     if record.eigenvalue is not None:
         values["search/eigenvalue"] = record.eigenvalue
+    if record.cost:
+        values["search/expected_cost"] = record.cost
     values |= {f"alpha_gradient/{slot}": norm for slot, norm in record.gradient.items()}
     values |= {f"alpha_cosine/{kind}": value for kind, value in record.gradient_cosine.items()}
     values |= {f"smoothing/energy/layer{k}": value for k, value in enumerate(record.energy)}

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,26 +36,25 @@ def settled(
 ) -> Settled | None:
     """Let the supernet settle into the design, and keep its weights in SETTLED; a run that was killed
     afterwards reads them there. None where search.settle is 0, where another strategy than the loop chose,
-    and where the supernet dropped what the design takes.
+    and where the supernet dropped what the design takes: the weights are then those that the search took.
 
     data: without its test part.
     """
     if not config.search.settle or config.search.strategy != BILEVEL:
+        if search.history:
+            _keep(search, folder)
         return None
     found = _kept(folder, design)
     if found is None:
         trials = trials_of(search, config, data, log)
         if trials.lacks(search.model.space, design):
             log.info("settling: left out, as the supernet dropped what the design takes")
+            _keep(search, folder)
             return None
         total = config.search.settle * len(search.train)
         with bar("settling", total=total) as progress:
             found = settle(search, design, mixture, trials, config.search.settle, progress.advance)
-        with atomic_path(folder / SETTLED) as temporary:
-            torch.save(
-                {"model": dict(search.model.state_dict()), "design": dict(design), "record": asdict(found)},
-                temporary,
-            )
+        _keep(search, folder, dict(design), asdict(found))
     for number, score in enumerate(found.scores):
         board.scalars(number, {f"settling/{config.eval.metric}": score})
     log.info(
@@ -64,6 +64,15 @@ def settled(
         *(found.scores[found.kept], found.epochs, 100 * found.gap, found.seconds),
     )
     return found
+
+
+def _keep(
+    search: Search, folder: Path, design: Choices | None = None, record: dict[str, Any] | None = None
+) -> None:
+    """The weights as they are now; with a design, they are its own."""
+    state = {"model": dict(search.model.state_dict()), "design": design, "record": record}
+    with atomic_path(folder / SETTLED) as temporary:
+        torch.save(state, temporary)
 
 
 def _kept(folder: Path, design: Choices) -> Settled | None:

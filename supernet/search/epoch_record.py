@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +15,7 @@ from supernet.model.recommender import Vectors
 from supernet.search.eigenvalue import dominant_eigenvalue
 from supernet.search.record import Ranked, SearchEpoch
 from supernet.search.relaxations import entropy
+from supernet.search.selection.base import one_hot
 from supernet.search.smoothing import dirichlet_energy, mean_cosine
 
 if TYPE_CHECKING:
@@ -24,22 +25,24 @@ Validate = Callable[[Vectors, Weights], Ranked]
 
 
 def epoch_record(search: Search, validate: Validate) -> SearchEpoch:
-    """The record of the epoch whose steps are done. validate: a score of vectors under a mixture."""
+    """The record of the epoch whose steps are done. validate: a score of vectors under a mixture. The model
+    is looked at without its auxiliary skip, which no search ends with."""
     mixture, design, model, graph = search.mixture(), search.argmax(), search.model, search.graph
-    with torch.no_grad():
+    with torch.no_grad(), no_auxiliary_skip(model):
         ranked = validate(model(graph, mixture), mixture)
-        with no_auxiliary_skip(model):
-            derived = validate(model(graph, design), design).score
+        derived = validate(model(graph, design), design).score
         history = model.history(graph, mixture)
     entropies = [entropy(p) for p in mixture.values()]
     watcher, sums = torch.Generator().manual_seed(search.epoch), search.sums
     return SearchEpoch(
         epoch=search.epoch + 1,
         train_loss=sums.train / len(search.train),
-        alpha_loss=sums.alpha / max(1, sums.alpha_steps),
+        alpha_loss=sums.alpha / sums.alpha_steps if sums.alpha_steps else None,
         score=ranked.score,
         derived_score=derived,
         gap=ranked.score - derived,
+        cost=search.expected_cost(mixture),
+        derived_cost=search.expected_cost(_argmax(mixture)),
         temperature=search.temperature,
         alpha_scale=search.objective.temperature,
         entropy=sum(entropies) / max(1, len(entropies)),
@@ -54,6 +57,11 @@ def epoch_record(search: Search, validate: Validate) -> SearchEpoch:
         seconds=sums.seconds + sums.beside,
         seconds_per_step=sums.seconds / len(search.train),
     )
+
+
+def _argmax(mixture: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The largest candidate of every slot alone, (K,) each."""
+    return {slot: one_hot(len(p), int(p.argmax())).to(p) for slot, p in mixture.items()}
 
 
 @contextlib.contextmanager

@@ -20,8 +20,9 @@ class KeptEpochs:
     snapshot: which is taken at the end: "mixture", the peak with its weights; "design", the best with the
     weights of the end; "none", the last epoch. stop: the search is to end where the eigenvalue of before over
     the present one falls below this share (0: never), and goes back to `before`. Paper: arXiv 1909.09656.
-    drop: where a mixture ranks worse than the peak by more than this share of its score (0: never), alphas go
-    back to the peak and are frozen from there on.
+    drop: where a mixture ranks worse than the peak by more than this share of its score (0: never), alphas
+    go back to the peak and are frozen from there on; frozen: the number of that epoch, 0 for none.
+    Scores are less the expected cost, where the search weighs any.
     """
 
     def __init__(self, snapshot: str, stop: float, drop: float) -> None:
@@ -29,7 +30,7 @@ class KeptEpochs:
         self.best: dict[str, Any] | None = None
         self.before: dict[str, Any] | None = None
         self.peak: dict[str, Any] | None = None
-        self.stopped = self.frozen = False
+        self.stopped, self.frozen = False, 0
 
     def look(
         self,
@@ -38,31 +39,33 @@ class KeptEpochs:
         alphas: Mapping[str, Tensor],
         weights: Sequence[Tensor],
     ) -> None:
-        """Keep an epoch where it is the best yet, or the eigenvalue has not risen since the one before."""
+        """Keep an epoch where it is the best yet, or the eigenvalue has not risen since the one before; it is
+        not asked for any more once alphas are frozen, as it is theirs."""
         now = {
             "epoch": record.epoch,
             "mixture": mixture,
             "alphas": {slot: alpha.detach().clone() for slot, alpha in alphas.items()},
             "score": record.score,
-            "derived_score": record.derived_score,
+            "worth": record.score - record.cost,
+            "derived_worth": record.derived_score - record.derived_cost,
             "eigenvalue": record.eigenvalue,
         }
-        if self.peak is None or record.score > self.peak["score"]:
+        if self.peak is None or now["worth"] > self.peak["worth"]:
             kept = weights if self.snapshot == "mixture" else []
             self.peak = now | {"weights": [weight.detach().clone() for weight in kept]}
-        if self.best is None or record.derived_score > self.best["derived_score"]:
+        if self.best is None or now["derived_worth"] > self.best["derived_worth"]:
             self.best = now
-        if self.stop and record.eigenvalue is not None:
+        if self.stop and record.eigenvalue is not None and not self.frozen:
             before = None if self.before is None else abs(self.before["eigenvalue"])
             self.stopped = before is not None and before < self.stop * abs(record.eigenvalue)
             self.before = self.before if self.stopped else now
 
-    def freeze(self, score: float, alphas: Mapping[str, Tensor]) -> None:
-        """Put the alphas back to the peak where `score`, the mixture's of now, is `drop` below it."""
-        if self.frozen or not self.drop or self.peak is None:
+    def freeze(self, record: SearchEpoch, alphas: Mapping[str, Tensor]) -> None:
+        """Put the alphas back to the peak where the mixture of this epoch is `drop` of its score below it."""
+        if self.stopped or self.frozen or not self.drop or self.peak is None:
             return
-        if score < (1.0 - self.drop) * self.peak["score"]:
-            self.frozen = True
+        if record.score - record.cost < self.peak["worth"] - self.drop * self.peak["score"]:
+            self.frozen = record.epoch
             copy_weights([self.peak["alphas"][slot] for slot in alphas], list(alphas.values()))
 
     @property

@@ -4,7 +4,7 @@ anywhere and go on exactly."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -121,8 +121,8 @@ class Search:
     ) -> dict[str, Tensor]:
         """Search to the last epoch and return the final mixture.
 
-        validate: a score of the mixture, for watching only. on_epoch, on_step: observers. save: writes a
-        checkpoint.
+        validate: a score of the mixture, by which epochs are kept and alphas go back; without snapshot and
+        alpha_drop it is for watching only. on_epoch, on_step: observers. save: writes a checkpoint.
         """
         while self.epoch < self.settings.epochs and not self.kept.stopped:
             self._epoch(on_step, save)
@@ -134,7 +134,7 @@ class Search:
             if self.epoch >= self.warmup:
                 alphas = dict(self.model.alphas.items())
                 self.kept.look(record, self.mixture(), alphas, self.average.values or self.weights)
-                self.kept.freeze(record.score, alphas)
+                self.kept.freeze(record, alphas)
             if self.epoch + 1 in self.settings.shrink_at:
                 drop_weakest(self.model)
                 self.kept.forget()
@@ -227,9 +227,14 @@ class Search:
             return loss
         mixture = self.mixture(detach=False)
         loss = loss + penalty(weights, dict(self.model.alphas.items()), mixture, names)
-        if self.costs is None:
-            return loss
-        return loss + self.costs.weighed(mixture, settings.cost_weight, settings.parameter_weight)
+        return loss if self.costs is None else loss + self._weighed(self.costs, mixture)
+
+    def _weighed(self, costs: Costs, mixture: Mapping[str, Tensor]) -> Tensor:
+        return costs.weighed(mixture, self.settings.cost_weight, self.settings.parameter_weight)
+
+    def expected_cost(self, mixture: Mapping[str, Tensor]) -> float:
+        """What the search's weights make of a mixture's milliseconds and parameters; 0 without weights."""
+        return 0.0 if self.costs is None else float(self._weighed(self.costs, mixture))
 
     def _train_loss(self, slots: dict[str, Mix]) -> Tensor:
         """Of the batch of the coming weight step."""

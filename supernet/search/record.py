@@ -20,20 +20,23 @@ class SearchEpoch:
     """What one epoch of search came to. `mixture`, `size` (root-mean-square of a candidate's output, of
     the slots where it is measured) and `gradient` (norm of the alpha gradient, mean) are by slot.
 
-    score: of the mixture on valid. derived_score: of its argmax, with inherited weights; gap: the one minus
-    the other. gradient_cosine: between the mean alpha gradients of alike slots of neighbouring layers, by
-    kind. alpha_scale: the temperature of the alpha loss. eigenvalue: dominant, of the alpha loss; None where
-    it was not looked at. energy, cosine: Dirichlet energy and mean cosine of pairs, by layer
-    (`search.smoothing`). coverage: of the lists for valid. seconds: of all of it, steps, calibration and
-    looking; seconds_per_step: of the steps alone.
+    alpha_loss: the mean over the alpha steps; None without any. score: of the mixture on valid.
+    derived_score: of its argmax, with inherited weights; gap: the one minus the other. cost, derived_cost:
+    expected, of the two, by the weights of the search; 0 without. gradient_cosine: between the mean alpha
+    gradients of alike slots of neighbouring layers, by kind. alpha_scale: the temperature of the alpha loss.
+    eigenvalue: dominant, of the alpha loss; None where it was not looked at. energy, cosine: Dirichlet energy
+    and mean cosine of pairs, by layer (`search.smoothing`). coverage: of the lists for valid. seconds: of all
+    of it, steps, calibration and looking; seconds_per_step: of the steps alone.
     """
 
     epoch: int
     train_loss: float
-    alpha_loss: float
+    alpha_loss: float | None
     score: float
     derived_score: float
     gap: float
+    cost: float
+    derived_cost: float
     temperature: float
     alpha_scale: float
     entropy: float

@@ -64,8 +64,8 @@ class SearchSettings:
     What alphas learn from. objective: name in OBJECTIVES; view_dropout: edges that a view of "contrastive"
     lacks. alpha_temperature: of a softmax loss on the alpha part, "fixed", the recipe's, or "learned".
     cost_weight, parameter_weight: of the expected milliseconds of a step and of the expected parameters, each
-    over the most that a design of the space has; selections and strategies rank designs by their scores less
-    the same.
+    over the most that a design of the space has; epochs that are kept, selections but argmax, and strategies
+    go by scores less the same.
 
     Against collapse. idle, beta, zero_one: weights of the regularisers of these names; beta's grows from 0.
     auxiliary_skip: share of a layer's input that is added to its output, falling to 0. shrink_at: epochs

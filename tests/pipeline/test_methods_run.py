@@ -32,7 +32,7 @@ METHODS = [
     ["search.cost=sampled", "search.select=argmax"],
     ["search.cost=partial", "search.alpha_noise=gumbel", "search.select=argmax"],
     ["search=contrastive"],
-    ["search.eigenvalue_stop=0.01", "search.select=argmax"],
+    ["search.eigenvalue_stop=0.99", "search.select=argmax"],
     ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
     ["search.pretune_temperatures=[0.5]", "search.pretune_lrs=[2]", "search.select=argmax"],
     ["search.cost_weight=1.0", "search.select=argmax"],
@@ -158,9 +158,18 @@ def test_a_search_settles_once_wherever_it_was_killed(clicks, small, tmp_path, m
 
 
 @pytest.mark.parametrize("words", [["search.settle=0"], ["search.strategy=random", "search.budget=3"]])
-def test_a_search_that_is_not_to_settle_leaves_nothing_of_it(clicks, small, tmp_path, words):
-    folder = run(clicks, small, tmp_path / "run", words)
-    assert not (folder / "settled.pt").exists()
+def test_a_search_that_is_not_to_settle_leaves_the_weights_that_it_took(clicks, small, tmp_path, words):
+    folder = run(clicks, small, tmp_path / "run", [*words, "search.average=0.5", "search.epochs=3"])
+    left = torch.load(weights_file(folder), weights_only=True)
+    assert weights_file(folder) == folder / "settled.pt"
+    assert left["design"] is None
+    checkpoint = torch.load(folder / "checkpoint.pt", weights_only=True)
+    peak = checkpoint["peak"]
+    taken = peak["weights"] if "search.settle=0" in words else checkpoint["average"]
+    for weight in taken:
+        assert any(torch.equal(weight, value) for value in left["model"].values())
+    last = checkpoint["model"]["features.user.ids.weight"]
+    assert not torch.equal(left["model"]["features.user.ids.weight"], last), "an average, not a last batch's"
     assert json.loads((folder / "search.json").read_text())["settled"] is None
     assert "settled/ndcg@20" not in Genotype.load(folder / "genotype.json").metrics
 

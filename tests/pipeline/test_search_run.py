@@ -49,7 +49,14 @@ def test_tensorboard_has_both_levels_and_every_mixture(finished):
     tags = events.Tags()
     scalars = set(tags["scalars"])
     assert scalars >= {"loss/train", "loss/alpha", "valid/ndcg@20", "search/entropy", "search/temperature",
-                       "time/seconds_per_step"}  # fmt: skip
+                       "time/seconds_per_step", "search/gap", "valid/coverage", "valid/derived"}  # fmt: skip
+    slots = Genotype.load(finished / "genotype.json").mixture
+    assert {f"smoothing/{name}/layer{k}" for name in ("energy", "cosine") for k in range(3)} <= scalars
+    kinds = {slot.partition("/")[2] for slot in slots if slot.startswith("layer2/")}
+    assert {f"alpha_cosine/{kind}" for kind in kinds} <= scalars
+    sized = {tag.split("/")[-2] for tag in scalars if tag.startswith("size/")}
+    assert sized == {"aggregate", "convolve", "readout"}
+    assert len(events.Scalars("loss/alpha")) < len(events.Scalars("loss/train")), "none in the warm-up"
     assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4]
     genotype = Genotype.load(finished / "genotype.json")
     taken = json.loads((finished / "search.json").read_text())["taken"]

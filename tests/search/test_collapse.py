@@ -96,6 +96,32 @@ def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeyp
     assert all(p.tolist() == search.history[1]["mixture"][slot] for slot, p in final.items())
 
 
+def test_alphas_that_went_back_are_not_left_for_those_they_went_back_from(tiny, monkeypatch):
+    """Epoch 2 ranks much worse than 1, so its alphas are given up; the eigenvalue rises in epoch 3."""
+    values = iter([0.3, 0.3, 0.6, 0.6])
+    monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_: next(values))
+    settings = replace(tiny.settings, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75, alpha_drop=0.03)
+    search = tiny.search(replace(settings, snapshot="mixture"))
+    search.run(ranking([0.2, 0, 0.1, 0, 0.21, 0, 0.15, 0]))
+    assert search.kept.frozen == 2
+    assert not search.kept.stopped
+    assert search.outcome() == search.history[2]
+
+
+def test_an_epoch_is_kept_for_what_its_score_is_worth_less_its_cost(tiny, monkeypatch):
+    """Alphas that give up a third of the score for what costs less are not put back."""
+    settings = replace(tiny.settings, warmup=0, alpha_drop=0.1)
+    told = [0.9, 0.1, 0.6, 0.2, 0.9, 0.3, 0.9, 0.1]
+    for snapshot_of, best in (("mixture", 1), ("design", 1)):
+        search = tiny.search(replace(settings, snapshot=snapshot_of))
+        costs = iter([0.5, 0.0, 0.1, 0.0, 0.5, 0.6, 0.5, 0.0])  # of the mixture first, then of its argmax
+        monkeypatch.setattr(search, "expected_cost", lambda _, costs=costs: next(costs))
+        search.run(ranking(told))
+        assert search.outcome() == search.history[best]
+        assert [record["cost"] for record in search.history] == [0.5, 0.1, 0.5, 0.5]
+        assert search.kept.frozen == 3, "0.9 less 0.5 is below 0.6 less 0.1 by more than a tenth of 0.6"
+
+
 def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatch):
     """The best of the design is epoch 1; the eigenvalue rises in epoch 3, and the search goes back to 2."""
     settings = replace(tiny.settings, epochs=4, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
@@ -198,7 +224,7 @@ CHANGES = [
     {"relaxation": "sigmoid", "zero_one": 1.0},
     {"relaxation": "top2", "temperature_schedule": "cosine"},
     {"objective": "contrastive"},
-    {"eigenvalue_every": 1, "eigenvalue_stop": 0.01},
+    {"eigenvalue_every": 1, "eigenvalue_stop": 0.99},
     {"freeze": "embeddings", "order": "finite_difference"},
     {"cost": "sampled", "relaxation": "sparsemax"},
 ]
@@ -225,7 +251,8 @@ def test_with_every_switch_kill_and_resume_equal_never_stopped(tiny, tmp_path, c
     }
 
 
-def test_the_design_is_scored_without_the_auxiliary_skip(tiny):
+def test_mixture_and_design_are_scored_without_the_auxiliary_skip(tiny):
+    """It falls to nothing: a mixture that is scored with it would look worse from epoch to epoch."""
     settings = replace(tiny.settings, epochs=1, warmup=0, auxiliary_skip=0.6)
     search, shares = tiny.search(settings), []
 
@@ -234,4 +261,5 @@ def test_the_design_is_scored_without_the_auxiliary_skip(tiny):
         return score(vectors, weights)
 
     search.run(told)
-    assert shares == [0.6, 0.0]
+    assert shares == [0.0, 0.0]
+    assert search.model.auxiliary_skip == 0.0

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 
+from supernet.config import conf_folder, register_schemas, typed
 from supernet.data.dataset import Pairs
 from supernet.search.objectives import COLDEST, HOTTEST, OBJECTIVES
+from supernet.search.record import Ranked
 from supernet.training.losses import SHARED, step_loss
 from tests.search.test_loop import finished, keep, same, score
 
@@ -82,6 +85,20 @@ def test_contrastive_reads_no_held_out_pair(tiny):
     for part in ("alpha", "valid", "test"):
         tiny.data.parts[part] = Pairs(torch.tensor([10**6]), torch.tensor([-1]))
     assert same(finished(tiny.search(settings))[0], expected[0])
+
+
+def test_the_contrastive_preset_ends_alike_whatever_valid_says(tiny):
+    """search=contrastive promises to read no held-out pair: nothing may be kept or put back by a score."""
+    register_schemas()
+    with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+        preset = typed(compose("train", overrides=["data=ml-100k", "search=contrastive"])).search
+    assert (preset.select, preset.settle) == ("argmax", 0)
+    settings, found = replace(preset, epochs=4, warmup=1, alpha_batch_size=8), []
+    for told in (range(1, 9), range(8, 0, -1)):
+        scores = iter(told)
+        found.append(finished(tiny.search(settings), lambda *_, s=scores: Ranked(float(next(s)))))
+    assert same(found[0][0], found[1][0])
+    assert all(torch.equal(found[0][2][slot], p) for slot, p in found[1][2].items())
 
 
 def test_contrastive_is_alignment_and_uniformity_of_two_views(tiny):

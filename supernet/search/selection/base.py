@@ -25,6 +25,7 @@ class Trials:
     the first round of short trainings. history: the mixtures of the epochs in which alphas moved. dropped:
     by slot, candidates that the supernet does not compute any more (`search.shrink`), which it cannot judge.
     cost: what a design costs, in units of the score; it is taken off the score of a short training.
+    expected_cost: likewise of a mixture.
     """
 
     train: Callable[[Choices, int], float]
@@ -36,6 +37,11 @@ class Trials:
     history: Sequence[Mixture] = field(default_factory=list)
     cost: Callable[[Choices], float] = lambda choices: 0.0
     dropped: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    expected_cost: Callable[[Mixture], float] = lambda mixture: 0.0
+
+    def worth(self, mixture: Mixture) -> float:
+        """The score of a mixture less its expected cost."""
+        return self.mixed(mixture) - self.expected_cost(mixture)
 
     def left(self, slot: str, size: int) -> list[int]:
         """Numbers of the slot's candidates that the supernet can judge."""

@@ -1,4 +1,4 @@
-"""Rules that ask the supernet itself, one slot after the other."""
+"""Rules that ask the supernet itself, one slot after the other; how it ranks is less what it costs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def perturbation(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[C
         slot = slots[place]
         names = space.choices()[slot]
         left = trials.left(slot, len(names))
-        scores = {k: trials.mixed(now | {slot: without(now[slot], k)}) for k in left}
+        scores = {k: trials.worth(now | {slot: without(now[slot], k)}) for k in left}
         chosen = min(left, key=lambda k: scores[k])
         now[slot], design[slot] = one_hot(len(names), chosen), names[chosen]
     return [design]
@@ -45,7 +45,7 @@ def greedy(space: SearchSpace, mixture: Mixture, trials: Trials) -> list[Choices
     for slot in sorted(mixture, key=lambda slot: -certainty(slot, mixture, trials)):
         names = space.choices()[slot]
         left = trials.left(slot, len(names))
-        scores = {k: trials.mixed(now | {slot: one_hot(len(names), k)}) for k in left}
+        scores = {k: trials.worth(now | {slot: one_hot(len(names), k)}) for k in left}
         chosen = max(left, key=lambda k: (scores[k], float(mixture[slot][k])))
         now[slot], design[slot] = one_hot(len(names), chosen), names[chosen]
     return [design]
