@@ -25,9 +25,9 @@ SEARCHES = (
     "whole search, with pre-training, measured costs and selection. Random search draws design and "
     "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
     "once and three times, in trainings as long as they are now (some of the table's are timed again "
-    "for every seed); p: Wilcoxon, the search's regret below that of random search at "
-    "three times its seconds. Rows `rule …` are other selection rules on the default's supernet; "
-    "a rule after a comma is one on that method's."
+    "for every seed); p: Wilcoxon, the search's regret below that of random search. "
+    "Rows `rule …` are other selection rules on the default's supernet; a rule after a comma is one on "
+    "that method's."
 )
 """Above the tables of searches that were run."""
 
