@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,6 +89,41 @@ def bootstrap_interval(
         means.append(values[drawn].mean(axis=1))
     low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def interval_over_seeds(
+    a: Sequence[PerUser], b: Sequence[PerUser], metric: str, seeded: bool = True, level: float = 0.95
+) -> tuple[float, float] | None:
+    r"""Interval of mean_a − mean_b for other users *and* other training seeds.
+
+    a, b: one result a seed; seeded: whether b is trained (a closed form has no seed).
+
+    .. math:: \bar d ± t_ν \sqrt{s_u^2 / U + s_a^2 / S_a + s_b^2 / S_b}
+
+    s_u: sd over the U users of their differences, seeds averaged; s_a, s_b: sample sd over the seeds of each
+    model's mean; ν after Welch and Satterthwaite. A trained model with one seed has the other's s. None where
+    no model was trained with two seeds: nothing is known of them.
+    """
+    means = [[float(_values(one, metric).mean()) for one in results] for results in (a, b)]
+    trained = means if seeded else means[:1]
+    known = [statistics.variance(group) for group in trained if len(group) > 1]
+    if not known:
+        return None
+    freedom = [len(group) - 1 for group in trained if len(group) > 1]
+    x, y = (np.mean([_values(one, metric) for one in results], axis=0) for results in (a, b))
+    difference = x - y
+    parts = [(float(difference.var(ddof=1)) / len(difference), len(difference) - 1)]
+    for group in trained:
+        several = len(group) > 1
+        spread = statistics.variance(group) if several else max(known)
+        parts.append((spread / len(group), len(group) - 1 if several else min(freedom)))
+    total = sum(part for part, _ in parts)
+    mean = float(difference.mean())
+    if total == 0:
+        return mean, mean
+    nu = total**2 / sum(part**2 / own for part, own in parts)
+    half = float(stats.t.ppf((1 + level) / 2, nu)) * math.sqrt(total)
+    return mean - half, mean + half
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -97,7 +97,8 @@ def _tuned(
             recipe = recipe_of(bench.run) if like is None else like.recipe
             note = "the run's recipe" if like is None else f"{like.name}'s recipe"
             recipe, plain = contrasted(recipe, [space])
-            found[name] = Contender(name, space, recipe, "; ".join(filter(None, [note, plain])))
+            told = "; ".join(filter(None, [note, plain]))
+            found[name] = Contender(name, space, recipe, told, lent=like is not None)
     return [*(found[name] for name in spaces), *(with_first_seed(found[name]) for name in drawn)]
 
 
@@ -136,12 +137,21 @@ def _taken(
         other = taken.of(name)
         design = _design(designs if name == DERIVED else [space], searched, taken, name)
         found.append(
-            Contender(name, design, other.recipe, taken.note, epochs=other.epochs, fusion=other.fusion)
+            Contender(
+                name,
+                design,
+                other.recipe,
+                taken.note,
+                epochs=other.epochs,
+                fusion=other.fusion,
+                lent=other.lent,
+            )
         )
     leader = next(contender for name in LEADERS for contender in found if contender.name == name)
     note = f"{leader.name}'s {taken.note}"
     return found + [
-        with_first_seed(replace(leader, name=name, space=s, note=note)) for name, s in drawn.items()
+        with_first_seed(replace(leader, name=name, space=s, note=note, lent=True))
+        for name, s in drawn.items()
     ]
 
 

@@ -42,7 +42,8 @@ class Fusion:
 class Contender:
     """A model to be trained, by name: a space with one design, and a recipe. `note` says where the recipe is
     from. once: with the first seed alone. epochs: train for exactly so many (0: chosen by the valid part).
-    fusion: with a closed form, chosen in so many seconds. text_seconds: of fine-tuning the texts it reads."""
+    fusion: with a closed form, chosen in so many seconds. text_seconds: of fine-tuning the texts it reads.
+    lent: the recipe is one that was tuned for another model."""
 
     name: str
     space: SearchSpace
@@ -54,6 +55,7 @@ class Contender:
     fusion: Fusion | None = None
     fusion_seconds: float = 0.0
     text_seconds: float = 0.0
+    lent: bool = False
 
     @property
     def choices(self) -> dict[str, str]:

@@ -105,13 +105,15 @@ def _report(found: Findings) -> dict[str, Any]:
         },
         "ablations": {name: asdict(comparison) for name, comparison in verdict.ablations.items()},
         "network": {
-            name: asdict(comparison) | {"holm_p": verdict.network_p[name]}
+            name: asdict(comparison)
+            | {"holm_p": verdict.network_p[name], "seeds": asdict(verdict.network_seeds[name])}
             for name, comparison in verdict.network.items()
         },
         "rules": None if found.rules is None else rules_report(found.rules, found.derived),
         "holm_p": verdict.corrected,
         "derived_ahead": verdict.wins,
         "derived_wins": verdict.significant,
+        "network_wins": verdict.network_wins,
         "beaten_by": [asdict(defeat) for defeat in verdict.beaten_by],
         "warnings": [defeat.sentence for defeat in verdict.beaten_by],
         "verdict": verdict.sentence,
@@ -122,7 +124,8 @@ def _report(found: Findings) -> dict[str, Any]:
 def _write_per_user(path: Path, data: Dataset, results: Sequence[Result], config: DeriveConfig) -> None:
     tables = []
     for result in results:
-        for seed, measured in zip(config.seeds, result.per_user, strict=False):
+        for place, measured in zip(result.places, result.per_user, strict=True):
+            seed = config.seeds[place]
             n = len(measured.users)
             columns: Mapping[str, Any] = {
                 "user": data.user_ids[measured.users.numpy()].astype(str),

@@ -24,12 +24,14 @@ FILE = "recipes.json"
 @dataclass(frozen=True)
 class Taken:
     """The recipe of one model, the epochs its trainings chose (their mean, rounded, over the seeds), and its
-    design, whose numbers were tuned with the recipe; its fusion with a closed form, if any."""
+    design, whose numbers were tuned with the recipe; its fusion with a closed form, if any; whether the
+    recipe was another model's there."""
 
     recipe: Recipe
     epochs: int
     choices: Mapping[str, str]
     fusion: Fusion | None
+    lent: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Recipes:
         recipe = _recipe(model["recipe"], where)
         if recipe.loss != self.loss and name not in published_names():
             raise InputError(f"{where}: the recipe's loss is {recipe.loss}, this run's {self.loss}")
-        return Taken(recipe, _epochs(model, where), _choices(model, where), _fusion(model, where))
+        lent = bool(model.get("lent"))  # files of earlier releases do not tell
+        return Taken(recipe, _epochs(model, where), _choices(model, where), _fusion(model, where), lent)
 
     def settings(self, name: str) -> dict[str, Any]:
         """The settings of the closed form `name`. Errors: InputError where it is missing."""
@@ -94,6 +97,7 @@ def _chosen(contender: Contender | None, trained: Sequence[Trained]) -> dict[str
         "epochs": [one.epochs for one in trained],
         "choices": None if contender is None else contender.choices,
         "fusion": None if fusion is None else asdict(fusion),
+        "lent": contender is not None and contender.lent,
     }
 
 

@@ -7,8 +7,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from supernet.evaluation.metrics import PerUser
-from supernet.evaluation.significance import Comparison, average_seeds, compare, holm
+from supernet.evaluation.significance import (
+    Comparison,
+    average_seeds,
+    compare,
+    holm,
+    interval_over_seeds,
+)
 from supernet.pipeline.contenders import ABLATION, DERIVED, NETWORK, is_rival
 from supernet.pipeline.results import Result
 
@@ -59,21 +64,37 @@ class Defeat:
 
 @dataclass(frozen=True)
 class Seeds:
-    """derived − model, one difference a seed (of a model that was trained with the first alone: one), with
-    their mean and sample sd (None of one). Shows how far the training seed decides; p is over users."""
+    """derived − model, one difference for each seed that both came to an end with, their mean and sample sd
+    (None of fewer than two); low, high: the 95 % interval for other users and other seeds
+    (`interval_over_seeds`; None where neither was trained with two seeds)."""
 
     differences: list[float]
-    mean: float
+    mean: float | None
     sd: float | None
+    low: float | None
+    high: float | None
 
     @classmethod
     def of(cls, derived: Result, other: Result, metric: str) -> Seeds:
         """A closed form has no seed: it stands against every one."""
-        ours, theirs = derived.metrics[metric], other.metrics[metric]
+        ours, theirs = (dict(zip(r.places, r.metrics[metric], strict=True)) for r in (derived, other))
         if not other.seeded:
-            theirs = theirs * len(ours)
-        found = [a - b for a, b in zip(ours, theirs, strict=False)]
-        return cls(found, statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None)
+            theirs = dict.fromkeys(ours, other.metrics[metric][0])
+        found = [ours[k] - theirs[k] for k in ours if k in theirs]
+        interval = interval_over_seeds(derived.per_user, other.per_user, metric, other.seeded)
+        low, high = (None, None) if interval is None else interval
+        mean = statistics.fmean(found) if found else None
+        return cls(found, mean, statistics.stdev(found) if len(found) > 1 else None, low, high)
+
+    @property
+    def above(self) -> bool:
+        """Whether the seeds leave the derived model ahead; so where nothing is known of them."""
+        return self.low is None or self.low > 0
+
+    @property
+    def below(self) -> bool:
+        """Whether they leave it behind; so where nothing is known of them."""
+        return self.high is None or self.high < 0
 
 
 @dataclass(frozen=True)
@@ -82,7 +103,7 @@ class Verdict:
     `beaten_by` are the significant defeats, the largest gap first. ablations: the same test against the
     derived model with or without one source, or with rules, each on its own and not corrected. network: where
     the derived model is fused with a closed form, its network alone against each trained model, Holm's p
-    within these: what the architecture is worth at equal loss."""
+    within these: what the architecture is worth at equal loss; network_wins: None without a fusion."""
 
     comparisons: dict[str, Comparison]
     ablations: dict[str, Comparison]
@@ -94,44 +115,90 @@ class Verdict:
     sentence: str
     network: dict[str, Comparison] = field(default_factory=dict)
     network_p: dict[str, float] = field(default_factory=dict)
+    network_seeds: dict[str, Seeds] = field(default_factory=dict)
+    network_wins: bool | None = None
 
 
 def judge(results: Sequence[Result], metric: str) -> Verdict:
     """Compare the derived model with every other by paired tests over users (seeds averaged) on `metric`.
 
-    Significant means both: Holm-corrected Wilcoxon p below .05, and a bootstrap interval without zero. A win
-    is significant where it is so over every other.
+    Significant means all of: Holm-corrected Wilcoxon p below .05, a bootstrap interval over users without
+    zero, and an interval over users and seeds without zero, where models were trained with several seeds. A
+    win is significant where it is so over every other. A seed that failed is left out, and a model of which
+    every seed failed is compared with nothing.
     """
-    averaged = {r.name: average_seeds(r.per_user) for r in results}
-    others = [r.name for r in results if is_rival(r.name)]
-    own = [name for name in averaged if name.startswith(ABLATION)]
-    parts = {name: compare(averaged[DERIVED], averaged[name], metric) for name in own}
+    derived = next(r for r in results if r.name == DERIVED)
+    rivals = [r for r in results if is_rival(r.name)]
+    if derived.nothing:
+        sentence = "The derived model does NOT win: its training failed with every seed."
+        return Verdict({}, {}, {}, {}, False, False, [], sentence)
+    own = [r for r in results if r.name.startswith(ABLATION) and not r.nothing]
+    parts = {r.name: _compared(derived, r, metric) for r in own}
+    failed = [r.name for r in rivals if r.nothing]
+    found, corrected, seeds = _against(derived, [r for r in rivals if not r.nothing], metric)
+    others = list(found)
     if not others:
-        return Verdict({}, parts, {}, {}, True, False, [], "There is no other model to compare with.")
-    found = {name: compare(averaged[DERIVED], averaged[name], metric) for name in others}
-    corrected = dict(zip(others, holm([found[name].p for name in others]), strict=True))
-    beaten = [Defeat.of(n, found[n], corrected[n]) for n in others if found[n].high < 0]
-    beaten = sorted((d for d in beaten if d.holm_p < LEVEL), key=lambda defeat: defeat.difference)
+        words = ["There is no other model to compare with.", *_failures(failed, [])]
+        return Verdict({}, parts, {}, {}, not rivals, False, [], " ".join(words))
+    defeats = [n for n in others if found[n].high < 0 and seeds[n].below and corrected[n] < LEVEL]
+    beaten = sorted(
+        (Defeat.of(n, found[n], corrected[n]) for n in defeats), key=lambda defeat: defeat.difference
+    )
     ahead = [n for n in others if found[n].difference < 0]
     best = max(others, key=lambda name: found[name].mean_b)
-    unsure = [n for n in others if not (corrected[n] < LEVEL and found[n].low > 0)]
+    unsure = [n for n in others if not _sure(found[n], corrected[n], seeds[n])]
     significant = not ahead and not unsure
-    sentence = _sentence(best, found[best], corrected[best], ahead, [d.model for d in beaten], unsure)
-    derived = next(r for r in results if r.name == DERIVED)
-    seeds = {r.name: Seeds.of(derived, r, metric) for r in results if r.name in others}
-    alone, p = _network(results, averaged, metric)
-    sentence = " ".join([sentence, *_network_sentence(alone, p)])
-    return Verdict(found, parts, corrected, seeds, not ahead, significant, beaten, sentence, alone, p)
+    alone, p, spread = _network(results, metric)
+    network = None if not alone else all(_sure(alone[n], p[n], spread[n]) for n in alone)
+    sentence = " ".join(
+        [
+            _sentence(best, found[best], corrected[best], seeds[best], ahead, defeats, unsure),
+            *_network_sentence(alone, p),
+            *_failures(failed, [r.name for r in rivals if r.failed and not r.nothing]),
+            *_lent([r.name for r in rivals if r.lent]),
+        ]
+    )
+    more = alone, p, spread, network
+    return Verdict(found, parts, corrected, seeds, not ahead, significant, beaten, sentence, *more)
+
+
+def _compared(one: Result, other: Result, metric: str) -> Comparison:
+    return compare(average_seeds(one.per_user), average_seeds(other.per_user), metric)
+
+
+def _against(
+    one: Result, others: Sequence[Result], metric: str
+) -> tuple[dict[str, Comparison], dict[str, float], dict[str, Seeds]]:
+    """One model against several, with Holm's p within these, and seed by seed."""
+    found = {other.name: _compared(one, other, metric) for other in others}
+    p = dict(zip(found, holm([comparison.p for comparison in found.values()]), strict=True))
+    return found, p, {other.name: Seeds.of(one, other, metric) for other in others}
+
+
+def _sure(found: Comparison, p: float, seeds: Seeds) -> bool:
+    """Whether the first of the two is ahead beyond noise."""
+    return p < LEVEL and found.low > 0 and seeds.above
 
 
 def _network(
-    results: Sequence[Result], averaged: Mapping[str, PerUser], metric: str
-) -> tuple[dict[str, Comparison], dict[str, float]]:
-    if NETWORK not in averaged:
-        return {}, {}
-    trained = [r.name for r in results if r.seeded and is_rival(r.name)]
-    found = {name: compare(averaged[NETWORK], averaged[name], metric) for name in trained}
-    return found, dict(zip(trained, holm([found[name].p for name in trained]), strict=True))
+    results: Sequence[Result], metric: str
+) -> tuple[dict[str, Comparison], dict[str, float], dict[str, Seeds]]:
+    network = next((r for r in results if r.name == NETWORK), None)
+    trained = [r for r in results if r.seeded and is_rival(r.name) and not r.nothing]
+    if network is None or not trained:
+        return {}, {}, {}
+    return _against(network, trained, metric)
+
+
+def _failures(every: Sequence[str], some: Sequence[str]) -> list[str]:
+    told = [f"Failed with every seed, and compared with nothing: {', '.join(every)}."] if every else []
+    return told + ([f"Seeds that failed are left out: {', '.join(some)}."] if some else [])
+
+
+def _lent(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    return [f"Not tuned on their own, so that a lead over them proves little: {', '.join(names)}."]
 
 
 def _network_sentence(found: Mapping[str, Comparison], p: Mapping[str, float]) -> list[str]:
@@ -162,13 +229,21 @@ def warn(verdict: Verdict, log: logging.Logger) -> None:
 
 
 def _sentence(
-    best: str, one: Comparison, p: float, ahead: Sequence[str], beaten: Sequence[str], unsure: Sequence[str]
+    best: str,
+    one: Comparison,
+    p: float,
+    seeds: Seeds,
+    ahead: Sequence[str],
+    beaten: Sequence[str],
+    unsure: Sequence[str],
 ) -> str:
     """The verdict in words, with the numbers against the best other model. unsure: models that it is not
     above beyond noise."""
     gap = f"{one.metric} {one.mean_a:.4f} against {one.mean_b:.4f} of {best}, the best other"
     interval = f"95 % {one.low:+.4f} … {one.high:+.4f}"
+    interval += "" if seeds.low is None else f", over seeds too {seeds.low:+.4f} … {seeds.high:+.4f}"
     test = f"difference {one.difference:+.4f} ({interval}), Holm p = {p:.2g}"
+    test += "; one seed: nothing is known of another's" if seeds.low is None else ""
     if ahead:
         word = "significantly " if best in beaten else ""
         return f"The derived model does NOT win: it is {word}behind {', '.join(ahead)}. {gap}; {test}."
@@ -177,5 +252,5 @@ def _sentence(
     of = "" if best in unsure else f" of {', '.join(unsure)}"
     return (
         f"The derived model is ahead, but NOT beyond noise{of}: {gap}; {test} "
-        "(a win needs p < .05 over users and an interval without zero, over every other)."
+        "(a win needs p < .05 and intervals without zero, over every other)."
     )

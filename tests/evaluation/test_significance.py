@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from supernet.evaluation.metrics import PerUser
-from supernet.evaluation.significance import average_seeds, bootstrap_interval, compare, holm
+from supernet.evaluation.significance import (
+    average_seeds,
+    bootstrap_interval,
+    compare,
+    holm,
+    interval_over_seeds,
+)
 
 
 def result(values, coverage=0.5):
@@ -119,3 +125,53 @@ def test_seeds_of_other_users_or_none_are_refused():
         average_seeds([result([1.0]), result([1.0, 2.0])])
     with pytest.raises(ValueError, match="no result"):
         average_seeds([])
+
+
+def of_seeds(generator, base, seeds, spread, noise=0.1):
+    """Results whose seeds share `spread` times a normal number over all users."""
+    drawn = [
+        spread * generator.standard_normal() + noise * generator.standard_normal(len(base))
+        for _ in range(seeds)
+    ]
+    return [result(base + one) for one in drawn]
+
+
+@pytest.mark.parametrize(("seeds", "spread"), [(2, 0.005), (5, 0.02), (2, 0.0)])
+def test_two_models_of_the_same_quality_are_rarely_told_apart_over_seeds(seeds, spread):
+    """A test over users alone takes the training seed for a difference of the models."""
+    wrong, over_users = 0, 0
+    for k in range(200):
+        generator = np.random.default_rng([k, seeds])
+        base = 0.4 + 0.2 * generator.random(400)
+        a, b = of_seeds(generator, base, seeds, spread), of_seeds(generator, base, seeds, spread)
+        low, high = interval_over_seeds(a, b, "ndcg@20")
+        wrong += not low < 0 < high
+        found = compare(average_seeds(a), average_seeds(b), "ndcg@20", resamples=200)
+        over_users += not found.low < 0 < found.high
+    assert wrong <= 0.07 * 200
+    if spread:
+        assert over_users > 2 * wrong + 10
+
+
+def test_the_interval_over_seeds_is_welchs():
+    """With users who all have the same difference, it is Welch's of the two lists of means."""
+    ours, theirs = [0.50, 0.53, 0.52], [0.47, 0.46, 0.51]
+    a, b = ([result(np.full(50, mean)) for mean in means] for means in (ours, theirs))
+    welch = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    assert interval_over_seeds(a, b, "ndcg@20") == pytest.approx((welch.low, welch.high))
+
+
+def test_without_seeds_the_interval_is_that_of_users_and_a_single_seed_has_the_others_spread():
+    a, b = noisy(0.03)
+    assert interval_over_seeds([a], [b], "ndcg@20") is None
+    same, closed = (
+        interval_over_seeds([a, a], [b], "ndcg@20", seeded=False),
+        a.values["ndcg@20"] - b.values["ndcg@20"],
+    )
+    users = stats.t.interval(0.95, 199, closed.mean(), stats.sem(closed))
+    assert same == pytest.approx(users)
+    ours = [result(np.full(50, mean)) for mean in (0.50, 0.54)]
+    alone = interval_over_seeds(ours, [result(np.full(50, 0.4))], "ndcg@20")
+    spread = np.var([0.50, 0.54], ddof=1)
+    half = stats.t.ppf(0.975, (1.5 * spread) ** 2 / (spread**2 / 4 + spread**2)) * np.sqrt(1.5 * spread)
+    assert alone == pytest.approx((0.12 - half, 0.12 + half))
