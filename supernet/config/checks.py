@@ -181,6 +181,10 @@ def _protocol(config: DeriveConfig) -> None:
         raise InputError("open_test=false is of protocol=strict; paper chooses nothing, it only tests")
     if config.protocol == "paper" and not config.refit:
         raise InputError("refit=false is of protocol=strict; paper trains on train + alpha + valid")
+    if config.equal_seconds and not config.tuning.trials:
+        raise InputError("equal_seconds=true gives a baseline more tuning, and tuning.trials=0 tunes nothing")
+    if config.equal_seconds and config.tuning.sampler == "grid":
+        raise InputError("equal_seconds=true needs a sampler that can go on; set tuning=tpe or tuning=random")
     if config.tuning.trials and (config.protocol == "paper" or config.recipes is not None):
         reason = "recipes are taken over" if config.recipes else "protocol=paper has no valid part to tune on"
         raise InputError(f"tuning.trials={config.tuning.trials}, but {reason}; set tuning.trials=0")

@@ -58,6 +58,9 @@ class DeriveConfig:
     once_below: float = (
         0.0  # baselines tuned to less than this share of the best valid score: first seed alone
     )
+    equal_seconds: bool = (
+        False  # the best tuned baseline is tuned on until it had the seconds of search and derived tuning
+    )
     open_test: bool = True  # false: choose, write recipes.json, and leave the test part closed
     refit: bool = True  # at the end, train on train + alpha + valid for the chosen epochs
     baselines: list[str] = field(

@@ -14,13 +14,14 @@ from supernet.config import load_published, load_space, published_names
 from supernet.evaluation.baselines import BASELINES
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.cold import ranks_valid
-from supernet.pipeline.contenders import DERIVED, Contender
+from supernet.pipeline.contenders import DERIVED, Contender, is_rival
 from supernet.pipeline.recipes import Recipes
 from supernet.pipeline.stages import recipe_of, space_of
 from supernet.pipeline.tuned import contrasted, tuned
 from supernet.runtime import InputError
 from supernet.search.selection import in_slots
 from supernet.space import Genotype, SearchSpace
+from supernet.training.recipe import Recipe
 
 OWN_STREAM = 1 << 20
 """Added to the seed of a search: its strategies draw designs by the seed itself (torch reads 32 bits)."""
@@ -39,7 +40,8 @@ def choose(
     spaces = {DERIVED: compared[0]} | {name: fixed_space(name) for name in names}
     drawn = random_designs(bench, genotype)
     if taken is None:
-        found = _tuned(bench, spaces, drawn, compared[: bench.derive.designs], journal, log)
+        searched = float(genotype.metrics.get("seconds", 0.0))
+        found = _tuned(bench, spaces, drawn, compared[: bench.derive.designs], searched, journal, log)
     else:
         found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
     if bench.derive.protocol == "paper":
@@ -68,6 +70,7 @@ def _tuned(
     spaces: dict[str, SearchSpace],
     drawn: dict[str, SearchSpace],
     designs: list[SearchSpace],
+    searched: float,
     journal: Path,
     log: logging.Logger,
 ) -> list[Contender]:
@@ -75,20 +78,28 @@ def _tuned(
     the others try its recipe too. Those that are not named have LightGCN's. Where one of them is a design of
     the space that was searched and ranks better on valid than the derived model, it is the derived model.
 
-    designs: among which the derived model's tuning chooses.
+    designs: among which the derived model's tuning chooses. searched: seconds of the search.
     """
     wanted, seed = bench.derive.tune, bench.derive.seeds[0]
     own = {n: space for n, space in spaces.items() if n in wanted or "all" in wanted}
     own = {name: space for name, space in own.items() if name not in published_names() or name in wanted}
     own |= drawn if "random" in wanted or "all" in wanted else {}
     found: dict[str, Contender] = {}
+    told: dict[str, Recipe | None] = {}
     for name in sorted(own, key=lambda name: name != LEADERS[0]):
         first = found[LEADERS[0]].recipe if LEADERS[0] in found and name not in published_names() else None
-        several = designs if name == DERIVED else [own[name]]
+        several, told[name] = designs if name == DERIVED else [own[name]], first
         found[name] = tuned(bench, name, several, journal, seed, log, first)
     if DERIVED in found and ranks_valid(bench.run, found[DERIVED].space):
         ranked = {name: one for name, one in found.items() if ranks_valid(bench.run, one.space)}
         found[DERIVED] = _best_known({DERIVED: found[DERIVED]} | ranked, space_of(bench.run.space), log)
+    rivals = [n for n, one in found.items() if n in spaces and is_rival(n) and one.tuned is not None]
+    if bench.derive.equal_seconds and DERIVED in found and rivals:
+        best = max(rivals, key=lambda name: found[name].tuned.score)  # type: ignore[union-attr]
+        spent = 0.0 if found[DERIVED].tuned is None else found[DERIVED].tuned.seconds
+        log.info("%s: tuned on, for as many seconds as the search and the derived model's tuning took", best)
+        same = bench, best, [own[best]], journal, seed, log, told[best]
+        found[best] = tuned(*same, seconds=searched + spent)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():
         if name in published_names() and name not in found:

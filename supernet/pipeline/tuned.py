@@ -24,6 +24,9 @@ from supernet.training.study import TuningSettings
 from supernet.training.tuning import Point, tune
 from supernet.training.tuning_space import check_space
 
+UNBOUNDED = 1 << 30
+"""Trials, where the seconds alone bound them."""
+
 REFINED = (DERIVED, "lightgcn_pp")
 """Models whose numbers are tuned with their recipes: the searched one, and the one published so."""
 
@@ -36,14 +39,18 @@ def tuned(
     seed: int,
     log: logging.Logger,
     like: Recipe | None = None,
+    seconds: float | None = None,
 ) -> Contender:
     """A contender with its own tuned recipe; of several designs, the best with it.
 
     Numbers of REFINED models are tuned too. Tried first are the run's recipe, and `like`, of another model,
     with every design. A grid is walked with the first of the designs alone: with all of them it would be that
-    many times the trials of the other models.
+    many times the trials of the other models. seconds: go on with the trials that were made by the settings,
+    as many as it takes.
     """
     settings = TuningSettings(**arguments(bench.derive.tuning))
+    if seconds is not None:
+        settings = replace(settings, trials=UNBOUNDED, seconds=seconds)
     check_space(settings.space, settings.sampler)
     designs = designs[:1] if settings.sampler == "grid" else designs
     if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
@@ -61,7 +68,7 @@ def tuned(
     fingerprints = "-".join(space.fingerprint() for space in designs)
     first = [Point(recipe), *(Point(like or recipe, k) for k in range(len(designs)))]
     study = f"{name}-{fingerprints}-{settings.sampler}-{_conditions(bench, name, first, settings, seed)}"
-    with bar(f"tuning {name}", total=settings.trials) as progress:
+    with bar(f"tuning {name}", total=None if seconds is not None else settings.trials) as progress:
 
         def objective(point: Point, watch: Watch) -> Fit:
             design = designs[point.design].shifted(point.shifts)
@@ -75,7 +82,8 @@ def tuned(
     log.info(
         "%s: best of %d trials (%d pruned) valid %.4f: %s", name, trials, best.pruned, best.score, values
     )
-    note = "; ".join(filter(None, [f"tuned: {trials} {settings.sampler} trials", plain]))
+    told = "" if seconds is None else " in the seconds of the derived model"
+    note = "; ".join(filter(None, [f"tuned: {trials} {settings.sampler} trials{told}", plain]))
     return Contender(name, designs[design].shifted(shifts), chosen, note, best)
 
 

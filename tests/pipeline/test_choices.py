@@ -23,7 +23,7 @@ from supernet.training.study import TuningSettings
 from supernet.training.tuning import Point, Tuned
 
 DESIGNS = [space_of(load_space(name)) for name in ("mf", "lightgcn_pp", "ngcf", "gcn")]
-GENOTYPE = SimpleNamespace(seed=0, hash="abc", designs=lambda: DESIGNS)
+GENOTYPE = SimpleNamespace(seed=0, hash="abc", designs=lambda: DESIGNS, metrics={"seconds": 50.0})
 
 
 def compose(name, *overrides):
@@ -47,7 +47,7 @@ class Asked(list):
 
     def __init__(self):
         super().__init__()
-        self.designs, self.like, self.scores = {}, {}, {}
+        self.designs, self.like, self.scores, self.seconds = {}, {}, {}, {}
 
 
 @pytest.fixture
@@ -56,8 +56,11 @@ def fake_tuning(monkeypatch):
     LightGCN are told its recipe."""
     asked = Asked()
 
-    def tuned(bench, name, designs, journal, seed, log, like):
+    def tuned(bench, name, designs, journal, seed, log, like, seconds=None):
         assert all(isinstance(space, SearchSpace) for space in designs)
+        if seconds is not None:
+            asked.seconds[name] = seconds
+            assert asked.like[name] == (None if like is None else like.lr)
         asked.append(name)
         asked.designs[name] = len(designs)
         asked.like[name] = None if like is None else like.lr
@@ -109,6 +112,20 @@ def test_a_design_of_the_space_that_ranks_better_on_valid_is_the_derived_model(f
     fake_tuning.scores.pop("derived")
     without = run("space.tie_sides=true", "space.convolve=[skip,gcn]")
     assert chosen("tune=[derived,lightgcn,ngcf]", config=without)["derived"].note == "tuned"
+
+
+def test_the_best_baseline_can_be_tuned_for_the_seconds_of_the_derived_model(fake_tuning):
+    """50 of the search, and those of the derived model; the others keep their tuning."""
+    fake_tuning.scores |= {"ngcf": 0.6}
+    found = chosen("tune=[derived,lightgcn,ngcf,random]", "equal_seconds=true")
+    assert fake_tuning == ["lightgcn", "derived", "ngcf", "random 1", "random 2", "ngcf"]
+    assert set(fake_tuning.seconds) == {"ngcf"}
+    assert fake_tuning.seconds["ngcf"] == 50.0 + found["derived"].tuned.seconds
+    assert found["ngcf"].recipe.lr == 0.006
+    assert found["lightgcn"].recipe.lr == 0.001
+    for wrong, word in ((["tuning.trials=0"], "tunes nothing"), (["tuning=grid"], "can go on")):
+        with pytest.raises(InputError, match=word):
+            derive("equal_seconds=true", *wrong)
 
 
 def test_without_lightgcns_tuning_the_derived_models_recipe_is_taken(fake_tuning):

@@ -1,6 +1,7 @@
 """A contender's own tuning: as many trials for every model."""
 
 import logging
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -65,3 +66,27 @@ def test_untuned_baselines_take_a_recipe_that_they_can_have(tmp_path):
     assert (
         found["ngcf"].note == "the run's recipe; without the contrast, which its concat read-out cannot have"
     )
+
+
+def test_a_tuning_goes_on_for_so_many_seconds_and_ends_alike_when_asked_again(tmp_path, monkeypatch):
+    """The trials that were made by the settings count, and their seconds."""
+    derive = compose("derive", "run=x", "tuning=random", "tuning.pruning=false", "tuning.trials=3")
+    recipes, clock = [], [0.0]
+    monkeypatch.setattr("supernet.training.study.time.perf_counter", lambda: clock[0])
+
+    def train(space, recipe, seed, watch, start):
+        recipes.append(recipe)
+        clock[0] += 10.0
+        time.sleep(0.01)  # Optuna's own clock stops it, after a second
+        return None, Fit(1, 0.5 + len(recipes) / 1e6, 1, 0.0, ())
+
+    bench = SimpleNamespace(run=run(), derive=derive, train=train, start_of=lambda name: None)
+    same = bench, "lightgcn", [space_of(load_space("lightgcn"))], tmp_path / "journal", 0, logging.getLogger()
+    assert tuned(*same).tuned.finished == 3
+    found = tuned(*same, seconds=31.0)
+    assert found.tuned.finished == len(recipes) > 4
+    assert recipes[:3] != recipes[3:6]
+    assert found.note == f"tuned: {len(recipes)} random trials in the seconds of the derived model"
+    made = len(recipes)
+    assert tuned(*same, seconds=31.0).tuned.finished == made == len(recipes)
+    assert tuned(*same, seconds=20.0).tuned.finished == made == len(recipes)

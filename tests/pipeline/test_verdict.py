@@ -3,16 +3,20 @@
 import json
 import math
 from dataclasses import asdict
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from supernet.config import load_space
 from supernet.evaluation.metrics import PerUser
-from supernet.pipeline.contenders import NETWORK
+from supernet.pipeline.contenders import NETWORK, Contender, Trained
 from supernet.pipeline.results import Result
+from supernet.pipeline.stages import recipe_of, space_of
 from supernet.pipeline.verdict import judge, warn
 from supernet.runtime import open_log
+from tests.pipeline.test_choices import compose
 
 USERS = 300
 
@@ -216,3 +220,22 @@ def test_the_mean_of_random_designs_is_of_the_seeds_that_all_ended_with():
     assert mean.metrics["ndcg@20"] == pytest.approx([(ours[0] + theirs[0]) / 2, (ours[2] + theirs[1]) / 2])
     assert mean.places == [0, 2]
     assert Result.mean("random", [gone, gone]).nothing
+
+
+def test_the_values_of_a_seed_that_failed_are_left_out_of_the_result():
+    """Where all failed, those of empty lists stand, so that a table has a row."""
+    found = [model("lightgcn", 0.0, 1).per_user[0] for _ in range(3)]
+    measured = SimpleNamespace(beyond={"gini@20": 0.5}, cohorts={}, per_user=found[0])
+    yardstick = SimpleNamespace(measure=lambda lists: measured)
+    space = space_of(load_space("lightgcn"))
+    contender = Contender("lightgcn", space, recipe_of(compose("train", "data=planted")), "tuned", lent=True)
+    empty = torch.empty(0, 0)
+    done, gone = Trained(empty, 7, 0.5, 1.0), Trained(empty, 0, 0.0, 1.0, failure="loss became nan")
+    one = Result.of("lightgcn", contender, [done, gone, done], yardstick)
+    assert (one.failed, one.places, one.epochs, one.nothing) == ((1,), [0, 2], [7, 7], False)
+    assert len(one.metrics["ndcg@20"]) == len(one.beyond["gini@20"]) == len(one.per_user) == 2
+    assert one.note == "tuned; 1 of 3 seeds failed; loss became nan"
+    assert one.lent
+    assert one.report()["lent"]
+    every = Result.of("lightgcn", contender, [gone, gone], yardstick)
+    assert (every.nothing, every.places, len(every.metrics["ndcg@20"])) == (True, [0, 1], 2)
