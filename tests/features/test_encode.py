@@ -86,6 +86,25 @@ def test_a_damaged_part_is_named(tmp_path):
     np.save(cache.folder / "broken.npy", np.ones(3))
     with pytest.raises(InputError, match=r"broken\.npy: not a part of the vector cache: it has float64"):
         VectorCache(tmp_path, {"a": 1})
+    (cache.folder / "broken.npy").write_bytes(b"")
+    with pytest.raises(InputError, match=r"broken\.npy: not a part of the vector cache: No data left"):
+        VectorCache(tmp_path, {"a": 1})
+
+
+@pytest.mark.parametrize("size", [0, 100, 200])
+def test_what_another_process_is_writing_is_no_part_yet(size, tmp_path):
+    cache = VectorCache(tmp_path, {"a": 1})
+    cache.add(["x"], np.ones((1, 30), np.float32))
+    whole = cache.parts[0].read_bytes()
+    assert len(whole) > 200
+    (cache.folder / ".x.npy.y.npy").write_bytes(whole[:size])
+    assert len(VectorCache(tmp_path, {"a": 1}).parts) == 1
+
+
+def test_a_part_that_was_removed_meanwhile_is_none(tmp_path):
+    cache = VectorCache(tmp_path, {"a": 1})
+    (cache.folder / "gone.npy").symlink_to(tmp_path / "nowhere.npy")
+    assert not VectorCache(tmp_path, {"a": 1}).parts
 
 
 def test_no_text_at_all_is_a_column_of_zeros(tmp_path):

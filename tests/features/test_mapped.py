@@ -90,11 +90,12 @@ def test_no_more_than_a_block_is_asked_for(tmp_path):
     assert max(asked) <= 7
 
 
-def test_a_damaged_file_is_named(tmp_path):
+@pytest.mark.parametrize("content", [b"nothing", b""])
+def test_a_damaged_file_is_named(content, tmp_path):
     v, known = some()
     mapped(rows_of(v, known), "none", tmp_path)
     (path,) = (tmp_path / "views").glob("*.npy")
-    path.write_bytes(b"nothing")
+    path.write_bytes(content)
     with pytest.raises(InputError, match=r"\.npy: not a matrix of vectors: .*; remove this file"):
         mapped(rows_of(v, known), "none", tmp_path)
 

@@ -69,6 +69,7 @@ def test_names_that_are_no_row_numbers_are_not_taken_for_some(tmp_path):
         ({"item": ["2"], "vector": [["a"]]}, "column 'vector' must hold lists of numbers, found list"),
         ({"item": ["2"], "words": ["x"]}, "cannot read the columns 'item' and 'vector'"),
         (b"nothing", "not a .npy file"),
+        (b"", "not a .npy file"),
     ],
     ids=str,
 )

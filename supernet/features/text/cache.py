@@ -34,8 +34,9 @@ class VectorCache:
     """The vectors of one encoder: parts of a few thousand texts each, written once and never changed, and
     read where they are asked for; only keys are in memory.
 
-    Several processes may add to it; what a killed one had written is there. identity: all that a vector
-    depends on beside the text, as JSON; another identity is another cache.
+    Several processes may add to it; what a killed one had written is there, but for the file that it was
+    writing. identity: all that a vector depends on beside the text, as JSON; another identity is another
+    cache. Errors: InputError for a file that is no part of it.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -47,8 +48,12 @@ class VectorCache:
         self.parts: list[Path] = []
         self.keys: list[NDArray[np.bytes_]] = []
         self.width = 1
-        for path in sorted(self.folder.glob("*.npy")):
-            self._append(path, _part(path))
+        for path in sorted(self.folder.glob("[!.]*.npy")):  # with a dot: one that is being written
+            try:
+                self._append(path, _part(path))
+            except InputError:
+                if path.exists():  # if not, it was removed meanwhile
+                    raise
 
     def find(self, texts: Sequence[str]) -> Places:
         """Where the texts stand, for `take`; −1 for those that are not known. Shapes: (n,)."""
@@ -90,6 +95,6 @@ def _part(path: Path) -> NDArray[Any]:
         part: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         if part.dtype.names != ("key", "vector"):
             raise ValueError(f"it has {part.dtype}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a part of the vector cache: {error}; remove this file") from None
     return part

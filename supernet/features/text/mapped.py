@@ -34,7 +34,7 @@ def mapped(rows: Rows, scaling: str, folder: Path, fitted: int | None = None) ->
             ) from None
     try:
         found: Vectors = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a matrix of vectors: {error}; remove this file") from None
     return found
 

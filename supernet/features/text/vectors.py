@@ -75,7 +75,7 @@ def _places(ids: Sequence[str] | range, item_ids: NDArray[np.object_]) -> Places
 def _matrix(path: Path) -> tuple[range, Callable[[Places], Vectors]]:
     try:
         rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a .npy file of numbers: {error}") from None
     if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.number) or not rows.size:
         raise InputError(f"{path}: needs a matrix, a row an item; found {rows.dtype} of shape {rows.shape}")
