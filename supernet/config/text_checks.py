@@ -19,7 +19,7 @@ from supernet.features.text.scaling import SCALINGS
 from supernet.features.text.vectors import VECTORS
 from supernet.runtime import InputError
 
-HIDDEN = {"whole", "name", "cut", "retried", "sleep", "_loaded"}
+HIDDEN = {"whole", "name", "cut", "retried", "zero", "sleep", "_loaded"}
 """Fields of encoders that are no settings."""
 
 NEEDS = {

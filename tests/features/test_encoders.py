@@ -3,6 +3,7 @@ endpoint."""
 
 import importlib.util
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ import torch
 from supernet.features.text.encode import encode_texts
 from supernet.features.text.encoders import ENCODERS, Endpoint, MiniLM, TfIdf, Transformer, encoder_of
 from supernet.features.text.encoders.origin import room
+from supernet.features.text.encoders.tfidf import word_pattern
 from supernet.features.text.encoders.transformer import pool
 from supernet.runtime import InputError
 
@@ -183,7 +185,54 @@ def test_tfidf_tells_shared_words_from_others():
     assert v.shape == (5, 3)
     unit = v / np.linalg.norm(v, axis=1, keepdims=True)
     assert unit[0] @ unit[1] > unit[0] @ unit[2]
-    assert TfIdf().encode(["one", "two", "three"]).shape == (3, 1), "no word is in two texts"
+
+
+def test_texts_that_share_no_word_are_counted():
+    encoder = TfIdf()
+    assert not encoder.encode(["one", "two", "three"], ["one"]).any(), "no word is in two texts"
+    assert encoder.notes() == (
+        "text: 4 texts share no word with another, and have a vector of zeros by tfidf",
+    )
+    encoder = TfIdf()
+    found = encoder.encode(["red car", "red bus", "red tram", "pan"], ["pot", "red pot"])
+    assert found.any(axis=1).tolist() == [True, True, True, False, False, True]
+    assert encoder.notes()[0].startswith("text: 2 texts share no word")
+    encoder = TfIdf()
+    encoder.encode(["red car", "red bus", "red tram"])
+    assert encoder.notes() == ()
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ["進撃の巨人 上", "進撃の巨人 下", "鋼の錬金術師1", "鋼の錬金術師2", "名探偵コナン", "名探偵コナンZ"],
+        ["แฮร์รี่ พอตเตอร์1", "แฮร์รี่ พอตเตอร์2", "วันพีซภาคหนึ่ง", "วันพีซภาคสอง", "นารูโตะ", "นารูโตะ 2"],
+        ["हिन्दी फ़िल्म", "हिन्दी फ़िल्म दो", "பாடல்கள் 1", "பாடல்கள் 2", "ছবির বই", "ছবির বই ২"],
+    ],
+    ids=["Japanese", "Thai", "Indic"],
+)
+def test_tfidf_tells_a_series_by_its_name_in_every_script(titles):
+    encoder = TfIdf()
+    v = encoder.encode(titles)
+    assert encoder.notes() == ()
+    alike = v @ v.T / np.linalg.norm(v, axis=1) / np.linalg.norm(v, axis=1, keepdims=True)
+    np.fill_diagonal(alike, -1.0)
+    assert alike.argmax(axis=1).tolist() == [1, 0, 3, 2, 5, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("don't stop_2 café (1995)", ["don", "t", "stop_2", "café", "1995"]),
+        ("हिन्दी फ़िल्म", ["हिन्दी", "फ़िल्म"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("巨人ABC x", ["巨", "人", "ABC", "x"]),
+        ("ที่ 3", ["ที่", "3"]),
+        ("한국어 영화", ["한국어", "영화"]),
+    ],
+)
+def test_words_have_their_marks_and_scripts_without_spaces_are_read_by_character(text, words):
+    assert re.findall(word_pattern(), text) == words
 
 
 class Stub(BaseHTTPRequestHandler):
