@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from supernet.features.text.cache import VectorCache, default_folder
-from supernet.features.text.encode import SAVED, encode_texts
+from supernet.features.text.encode import encode_texts
 from supernet.runtime import InputError
 
 
 class Lengths:
     """A text's length and its first letter's number; counts what it is asked."""
 
-    batch, whole = 2, False
+    batch, saved, whole = 2, 16, False
 
     def __init__(self, name="lengths", fail_after=None):
         self.identity, self.asked, self.fail_after = {"encoder": name}, [], fail_after
@@ -55,8 +55,8 @@ def test_another_encoder_has_another_cache(tmp_path):
 
 
 def test_what_a_killed_run_had_encoded_is_kept(tmp_path):
-    texts = [f"text {k}" for k in range(5 * SAVED)]
-    size = 2 * SAVED
+    texts = [f"text {k}" for k in range(5 * Lengths.saved)]
+    size = 2 * Lengths.saved
     with pytest.raises(KeyboardInterrupt):
         encode_texts(texts, Lengths(fail_after=2 * size), tmp_path)
     rest = Lengths()
@@ -89,6 +89,37 @@ def test_a_damaged_part_is_named(tmp_path):
     (cache.folder / "broken.npy").write_bytes(b"")
     with pytest.raises(InputError, match=r"broken\.npy: not a part of the vector cache: No data left"):
         VectorCache(tmp_path, {"a": 1})
+
+
+def test_what_is_no_finite_vector_of_the_same_width_is_not_kept(tmp_path):
+    cache = VectorCache(tmp_path, {"a": 1})
+    for bad in (np.nan, np.inf):
+        with pytest.raises(InputError, match="a number that is not finite for the text 'y'"):
+            cache.add(["x", "y"], np.array([[1, 2], [3, bad]], np.float32))
+    cache.add(["x"], np.ones((1, 2), np.float32))
+    with pytest.raises(InputError, match=r"vectors of 3 columns; those that it gave before, .* have 2"):
+        cache.add(["y"], np.ones((1, 3), np.float32))
+    assert len(VectorCache(tmp_path, {"a": 1}).parts) == len(list(cache.folder.glob("*.npy"))) == 1
+
+
+@pytest.mark.parametrize("width", [0, 3])
+def test_a_part_of_another_width_is_named(width, tmp_path):
+    cache = VectorCache(tmp_path, {"a": 1})
+    cache.add(["x"], np.ones((1, 2), np.float32))
+    other = np.ones(1, [("key", "S32"), ("vector", "<f4", (width,))])
+    np.save(cache.folder / "zzz.npy", other)
+    with pytest.raises(InputError, match=rf"zzz\.npy: .* its vectors have {width} columns, .* others 2"):
+        VectorCache(tmp_path, {"a": 1})
+
+
+def test_a_part_with_a_number_that_is_not_finite_is_named(tmp_path):
+    cache = VectorCache(tmp_path, {"a": 1})
+    cache.add(["x"], np.ones((1, 2), np.float32))
+    part = np.load(cache.parts[0])
+    part["vector"][0, 1] = np.nan
+    np.save(cache.parts[0], part)
+    with pytest.raises(InputError, match=r"\.npy: has a number that is not finite; remove this file"):
+        cache.take(cache.find(["x"]))
 
 
 @pytest.mark.parametrize("size", [0, 100, 200])

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import re
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import ClassVar
@@ -236,23 +237,26 @@ def test_words_have_their_marks_and_scripts_without_spaces_are_read_by_character
 
 
 class Stub(BaseHTTPRequestHandler):
-    """Answers with each text's length, out of order; first with the failures it was given."""
+    """Answers with each text's `vector`, out of order; first with the failures it was given;
+    None of them: an answer."""
 
-    failures: ClassVar[list[tuple[int, dict]]] = []
+    failures: ClassVar[list[tuple[int, dict] | None]] = []
+    vector: ClassVar[Callable[[str], list]]
     asked: ClassVar[list[dict]] = []
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         Stub.asked.append({"path": self.path, "key": self.headers.get("Authorization"), **body})
-        if Stub.failures:
-            status, headers = Stub.failures.pop(0)
+        failure = Stub.failures.pop(0) if Stub.failures else None
+        if failure:
+            status, headers = failure
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(b"not now")
             return
-        data = [{"index": k, "embedding": [float(len(t)), 1.0]} for k, t in enumerate(body["input"])]
+        data = [{"index": k, "embedding": Stub.vector(t)} for k, t in enumerate(body["input"])]
         answer = json.dumps({"data": data[::-1]}).encode()
         self.send_response(200)
         self.end_headers()
@@ -267,7 +271,7 @@ def stub(monkeypatch):
     pytest.importorskip("httpx")
     server = HTTPServer(("127.0.0.1", 0), Stub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    Stub.failures, Stub.asked = [], []
+    Stub.failures, Stub.asked, Stub.vector = [], [], lambda text: [float(len(text)), 1.0]
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_port}/v1/")
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     yield Stub
@@ -310,6 +314,38 @@ def test_what_no_try_mends_is_an_error_at_once(stub):
     stub.failures = [(503, {})] * 9
     with pytest.raises(InputError, match="no answer after 2 tries; the last said: HTTP 503"):
         Endpoint(model="m", tries=2, sleep=lambda _: None).encode(["a"])
+
+
+@pytest.mark.parametrize("number", [None, float("nan"), float("inf")])
+def test_an_answer_that_is_no_finite_vector_is_not_kept(number, stub, tmp_path):
+    right, stub.vector = stub.vector, lambda text: [number, 1.0]
+    with pytest.raises(InputError, match="answered with a vector without finite numbers for 'abc'"):
+        encode_texts(["abc"], Endpoint(model="m"), tmp_path)
+    stub.vector = lambda text: []
+    with pytest.raises(InputError, match="answered with empty vectors"):
+        encode_texts(["abc"], Endpoint(model="m"), tmp_path)
+    stub.vector = right
+    assert encode_texts(["abc"], Endpoint(model="m"), tmp_path).array().tolist() == [[3.0, 1.0]]
+
+
+def test_vectors_of_another_width_than_before_are_not_kept(stub, tmp_path):
+    encode_texts(["abc"], Endpoint(model="m"), tmp_path)
+    stub.vector = lambda text: [1.0, 2.0, 3.0]
+    with pytest.raises(InputError, match="vectors of 3 columns; those that it gave before"):
+        encode_texts(["abc", "de"], Endpoint(model="m"), tmp_path)
+    assert encode_texts(["abc"], Endpoint(model="m"), tmp_path).array().tolist() == [[3.0, 1.0]]
+
+
+def test_batches_before_an_endpoint_gives_up_are_kept(stub, tmp_path):
+    texts, told = [f"{'x' * k}" for k in range(1, 34)], []
+    stub.failures = [*[None] * 10, (401, {})]
+    encoder = Endpoint(model="m", batch=3, sleep=lambda _: None)
+    with pytest.raises(InputError, match="HTTP 401"):
+        encode_texts(texts, encoder, tmp_path, told.append)
+    assert told == [0, *[3] * 10]
+    stub.asked.clear()
+    encode_texts(texts, encoder, tmp_path)
+    assert [request["input"] for request in stub.asked] == [texts[30:]]
 
 
 def test_without_an_address_it_says_which_variable_to_set(monkeypatch):

@@ -36,7 +36,7 @@ class VectorCache:
 
     Several processes may add to it; what a killed one had written is there, but for the file that it was
     writing. identity: all that a vector depends on beside the text, as JSON; another identity is another
-    cache. Errors: InputError for a file that is no part of it.
+    cache. Errors: InputError for a file that is no part of it, or whose vectors have another width.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
@@ -66,17 +66,35 @@ class VectorCache:
         return np.where(keys[at] == wanted, at, -1)
 
     def take(self, places: Places) -> Vectors:
-        """Vectors (n, width) of places that `find` gave; each part is open only as long as it is read."""
+        """Vectors (n, width) of places that `find` gave; each part is open only as long as it is read.
+        Errors: InputError for a part with a number that is not finite."""
         starts = np.cumsum([0, *map(len, self.keys)])
         number = np.searchsorted(starts, places, side="right") - 1
         found = np.empty((len(places), self.width), np.float32)
         for k in np.unique(number):
             mine = number == k
-            found[mine] = _part(self.parts[k])["vector"][places[mine] - starts[k]]
+            read = _part(self.parts[k])["vector"][places[mine] - starts[k]]
+            if not np.isfinite(read).all():
+                raise InputError(f"{self.parts[k]}: has a number that is not finite; remove this file")
+            found[mine] = read
         return found
 
     def add(self, texts: Sequence[str], vectors: Vectors) -> None:
-        """Write vectors down, in one file, atomically."""
+        """Write vectors down, in one file, atomically.
+
+        Errors: InputError for a number that is not finite, and for another width than those there have.
+        """
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(bad):
+            raise InputError(
+                f"the encoder gave a number that is not finite for the text {texts[bad[0]][:80]!r}; nothing "
+                "of this batch was kept: mend the model or its server"
+            )
+        if self.parts and vectors.shape[1] != self.width:
+            raise InputError(
+                f"the encoder gave vectors of {vectors.shape[1]} columns; those that it gave before, in "
+                f"{self.folder}, have {self.width}: set it up as it was, or remove this folder"
+            )
         part = np.empty(len(texts), [("key", "S32"), ("vector", "<f4", vectors.shape[1:])])
         part["key"], part["vector"] = [key_of(text) for text in texts], vectors
         path = self.folder / f"{uuid.uuid4().hex}.npy"
@@ -85,15 +103,21 @@ class VectorCache:
         self._append(path, part)
 
     def _append(self, path: Path, part: NDArray[Any]) -> None:
+        width = part["vector"].shape[1]
+        if not width or (self.parts and width != self.width):
+            raise InputError(
+                f"{path}: not a part of the vector cache: its vectors have {width} columns, those of "
+                f"the others {self.width}; remove whichever is wrong"
+            )
         self.parts.append(path)
         self.keys.append(np.array(part["key"]))
-        self.width = part["vector"].shape[1]
+        self.width = width
 
 
 def _part(path: Path) -> NDArray[Any]:
     try:
         part: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if part.dtype.names != ("key", "vector"):
+        if part.dtype.names != ("key", "vector") or len(part.dtype["vector"].shape) != 1:
             raise ValueError(f"it has {part.dtype}")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a part of the vector cache: {error}; remove this file") from None

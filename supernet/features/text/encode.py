@@ -14,9 +14,6 @@ from supernet.features.text.encoders.base import Encoder
 from supernet.features.text.encoders.tfidf import TfIdf
 from supernet.features.text.rows import Rows, rows_of
 
-SAVED = 16
-"""Batches between two writings of the cache: what a killed run loses at most."""
-
 
 def encode_texts(
     texts: Sequence[str],
@@ -47,7 +44,7 @@ def _looked_up(unique: Sequence[str], encoder: Encoder, folder: Path, advance: C
     cache = VectorCache(folder, encoder.identity)
     left = np.flatnonzero(cache.find(unique) < 0).tolist()
     advance(len(unique) - len(left))
-    size = encoder.batch * SAVED
+    size = encoder.batch * encoder.saved
     for start in range(0, len(left), size):
         texts = [unique[k] for k in left[start : start + size]]
         cache.add(texts, encoder.encode(texts))

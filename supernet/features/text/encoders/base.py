@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 
@@ -16,10 +16,13 @@ __all__ = ["ENCODERS", "Encoder", "Vectors", "encoder_of", "missing"]
 
 
 class Encoder(Protocol):
-    """identity: all that a vector depends on beside its text, as JSON. batch: texts given at a time. whole:
-    the vectors depend on the texts together, so that all are given at once and none is looked up."""
+    """identity: all that a vector depends on beside its text, as JSON. batch: texts read at a time. saved:
+    batches that `encode` is given at once, after which they are written down: what a killed run loses at
+    most. whole: the vectors depend on the texts together, so that all are given at once and none is looked
+    up."""
 
     batch: int
+    saved: ClassVar[int]
     whole: bool
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,9 +20,11 @@ class Endpoint:
     """POST {OPENAI_BASE_URL}/embeddings, a batch of texts each; answers that may pass are tried again
     (`supernet.endpoint`). max_chars: what is longer is cut, and counted, as servers refuse it.
 
-    Errors: InputError without an address, for an answer that no try will mend, or after `tries`.
+    Errors: InputError without an address, for an answer that no try will mend, or after `tries`, and for one
+    that is not a finite vector a text.
     """
 
+    saved: ClassVar[int] = 1  # each batch is paid for
     model: str = "text-embedding-3-small"
     batch: int = 128
     tries: int = 6
@@ -66,6 +68,15 @@ class Endpoint:
             raise InputError(f"{address()}/embeddings: the answer has no embeddings: {error}") from None
         if vectors.ndim != 2 or len(vectors) != len(texts):
             raise InputError(f"{address()}/embeddings: {len(texts)} texts, {len(vectors)} vectors came back")
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(bad) or not vectors.shape[1]:
+            what = (
+                f"a vector without finite numbers for {texts[bad[0]][:80]!r}" if len(bad) else "empty vectors"
+            )
+            raise InputError(
+                f"{address()}/embeddings: model {self.model!r} answered with {what}; is it a model of "
+                "embeddings?"
+            )
         return vectors
 
     def _pause(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class TfIdf:
     A text that shares no word with another has a vector of zeros, and is counted.
     """
 
+    saved: ClassVar[int] = 1
     dim: int = 256
     batch: int = 1
     whole: bool = True

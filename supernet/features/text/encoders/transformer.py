@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ class Transformer:
     Errors: InputError for a model that cannot be loaded, a layer it does not have, an unknown pooling.
     """
 
+    saved: ClassVar[int] = 16  # so that texts of like length find each other
     model: str = ""
     layer: int = -1
     pooling: str = "mean"
