@@ -55,7 +55,7 @@ def test_another_encoder_has_another_cache(tmp_path):
 
 
 def test_what_a_killed_run_had_encoded_is_kept(tmp_path):
-    texts = [f"text {k}" for k in range(5 * Lengths.saved)]
+    texts = ["t" * (k + 1) for k in range(5 * Lengths.saved)]
     size = 2 * Lengths.saved
     with pytest.raises(KeyboardInterrupt):
         encode_texts(texts, Lengths(fail_after=2 * size), tmp_path)
@@ -136,6 +136,16 @@ def test_a_part_that_was_removed_meanwhile_is_none(tmp_path):
     cache = VectorCache(tmp_path, {"a": 1})
     (cache.folder / "gone.npy").symlink_to(tmp_path / "nowhere.npy")
     assert not VectorCache(tmp_path, {"a": 1}).parts
+
+
+def test_one_vector_for_many_texts_is_refused(tmp_path):
+    encoder = Lengths()
+    encoder.encode = lambda texts: np.full((len(texts), 2), 0.5, np.float32)
+    texts = [f"text {k}" for k in range(9)]
+    with pytest.raises(InputError, match="gave 9 different texts one and the same vector, 'text 0' and"):
+        encode_texts(texts, encoder, tmp_path)
+    assert not VectorCache(tmp_path, encoder.identity).parts
+    assert encode_texts(["Book", "book", "BOOK"], encoder, tmp_path).known.all(), "spellings may be alike"
 
 
 def test_no_text_at_all_is_a_column_of_zeros(tmp_path):

@@ -153,6 +153,34 @@ def test_a_model_that_is_not_there_fails_at_once(monkeypatch):
         Transformer("/nowhere/model").encode(["a"])
 
 
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("model.safetensors", b"\x10", "cannot be loaded: Error while deserializing header"),
+        ("tokenizer.json", b"{}", "cannot be loaded: 'added_tokens'"),
+        ("config.json", b"[]", "cannot be loaded: .*mapping"),
+    ],
+)
+def test_a_damaged_model_is_one_message(name, content, words, tmp_path):
+    folder = tiny_bert(tmp_path, WORDS)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"text model '{folder}' {words}"):
+        Transformer(folder).encode(["toy"])
+
+
+@needs_transformers
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("make", [tiny_bert, tiny_gpt])
+def test_a_model_without_its_tokenizer_is_refused(make, tmp_path):
+    folder = make(tmp_path, WORDS)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with pytest.raises(InputError, match=f"text model '{folder}': its tokenizer knows 0 words; put"):
+        Transformer(folder).encode(["toy"])
+
+
 def test_pooling_minds_padding_on_either_side():
     states = torch.arange(24.0).view(2, 4, 3)
     mask = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1]])

@@ -12,6 +12,9 @@ from supernet.runtime import InputError
 WEIGHTS = (".json", ".txt", ".model", ".safetensors", ".bin")
 """Files of a model's folder that its vectors depend on: settings, tokenizer and weights."""
 
+FEWEST = 4
+"""Words of a vocabulary, special tokens apart; made-up ones have up to two, those of bytes 256."""
+
 
 def fingerprint(model: str) -> str:
     """A model by its content. Of a folder, a hash of its settings, tokenizer and weights, wherever it lies;
@@ -28,7 +31,7 @@ def fingerprint(model: str) -> str:
         raise missing("text", error) from None
     try:
         config = AutoConfig.from_pretrained(model)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # as in `Transformer.loaded`
         raise unloadable(model, error) from None
     return f"{model}@{getattr(config, '_commit_hash', None) or 'unknown'}"
 
@@ -42,9 +45,20 @@ def room(tokenizer: Any, model: Any) -> int:  # noqa: ANN401
     return int(min(size for size in (tokenizer.model_max_length, places or 10**9) if size > 0))
 
 
+def check_words(tokenizer: Any, model: str) -> None:  # noqa: ANN401
+    """Errors: InputError for a tokenizer without words: transformers makes one up where its files are
+    missing, to which every word is unknown."""
+    words = len(tokenizer) - len(set(tokenizer.all_special_ids))
+    if words < FEWEST:
+        raise InputError(
+            f"text model {model!r}: its tokenizer knows {max(0, words)} words; put the tokenizer's files "
+            "(tokenizer.json, vocab.txt or what it was saved with) beside its weights"
+        )
+
+
 def unloadable(model: str, error: Exception) -> InputError:
     """The error for a model that transformers refuses."""
-    reason = str(error).strip().splitlines()[0]
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return InputError(
         f"text model {model!r} cannot be loaded: {reason}; give a folder that holds one, or the name of one "
         "that this machine can reach"

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from supernet.features.text.encoders.base import ENCODERS, Vectors, missing
-from supernet.features.text.encoders.origin import fingerprint, room, unloadable
+from supernet.features.text.encoders.origin import check_words, fingerprint, room, unloadable
 from supernet.runtime import InputError
 
 POOLINGS = ("mean", "cls", "last")
@@ -28,7 +28,8 @@ class Transformer:
     reads. layer: number of the hidden layer, −1 the last, 0 the embeddings. pooling: "mean" over the tokens,
     "cls" the first, "last" the last (decoders). max_length: tokens, at most those that the model has
     positions for; what is longer is cut, and counted. device: "" for CUDA where there is one.
-    Errors: InputError for a model that cannot be loaded, a layer it does not have, an unknown pooling.
+    Errors: InputError for a model that cannot be loaded or whose tokenizer has no words, a layer it does not
+    have, an unknown pooling.
     """
 
     saved: ClassVar[int] = 16  # so that texts of like length find each other
@@ -113,8 +114,9 @@ class Transformer:
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self.source())
                 model = AutoModel.from_pretrained(self.source(), dtype=torch.float32)
-            except (OSError, ValueError) as error:
+            except Exception as error:  # a damaged file may be any of a dozen kinds
                 raise unloadable(self.model, error) from None
+            check_words(tokenizer, self.model)
             if model.config.is_encoder_decoder:
                 model = model.get_encoder()
             if tokenizer.pad_token is None:  # decoders often have none; any will do, as it is masked
