@@ -27,6 +27,18 @@ from supernet.features.text.cleaning import clean_texts, script_of
         ("", ""),
         ("進撃の巨人", "進撃の巨人"),
         ("none of us", "none of us"),
+        ("Black &notebook", "Black &notebook"),
+        ("Black &notebook; red", "Black &notebook; red"),
+        ("?a=1&copy=2&lt=3", "?a=1&copy=2&lt=3"),
+        ("AT&T; R&amp;D &#39;x&#x27; &eacute;", "AT&T; R&D 'x' é"),
+        ("a <b and c> d", "a <b and c> d"),
+        ("if x <y and y> z", "if x <y and y> z"),
+        ("a <unknown> b <mail@example.org>", "a <unknown> b <mail@example.org>"),
+        ("I <3 this, p<q", "I <3 this, p<q"),
+        ("<P>one<br/>two<BR />three</p >", "one two three"),
+        ("<a href='x' target=_blank>link</a> <td nowrap>x <input disabled checked/>y", "link x y"),
+        ("<!-- a <b>comment</b>\n -->text<!DOCTYPE html><o:p></o:p>", "text"),
+        ("&lt;p class=&quot;x&quot;&gt;one&lt;/p&gt;", "one"),
     ],
 )
 def test_a_text_is_what_a_person_would_read(raw, clean):

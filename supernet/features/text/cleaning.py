@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import html
+import html.entities
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+_NAMES = (
+    "a abbr acronym address applet area article aside audio b base bdi bdo big blink blockquote body br "
+    "button canvas caption center cite code col colgroup dd del details dfn dialog dir div dl dt em embed "
+    "fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr "
+    "html i iframe img input ins kbd label legend li link main map mark marquee menu meta nav nobr noframes "
+    "noscript object ol optgroup option p param path picture pre q rp rt ruby s samp script section select "
+    "small source span strike strong style sub summary sup svg table tbody td template textarea tfoot th "
+    "thead time title tr track tt u ul var video wbr "
+    r"o:\w+ st1:\w+ v:\w+ w:\w+"  # of word processors
+)
+_FLAGS = (
+    "async autoplay checked compact controls defer disabled hidden loop multiple muted noshade nowrap open"
+)
+"""Attributes without a value."""
+
+_NAME, _FLAG = (f"(?:{words.replace(' ', '|')})" for words in (_NAMES, _FLAGS))
+_TAG = re.compile(
+    rf"</?{_NAME}(?:\s*/?|\s[^<>=]*=[^<>]*|(?:\s+{_FLAG})+\s*/?)>"
+    r"|<!doctype\b[^<>]*>|<!--(?:(?!<!--).)*?-->",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A tag of HTML: a known name, then nothing, or attributes; words between brackets are text."""
+
+_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);")
 _SPACE = re.compile(r"\s+")
 _JOINERS = "\u200c\u200d"
 """Format characters that are letters' business: Persian, Hindi and joined emoji are misspelt without them."""
@@ -32,9 +56,9 @@ class Cleaned:
 
 
 def clean_texts(texts: Sequence[object]) -> Cleaned:
-    """Unescape HTML entities (twice, as scraped catalogues have `&amp;amp;`), drop tags, control and format
-    characters but for the joiners, compose Unicode (NFC), join runs of white space; placeholders such as
-    `nan` become ''."""
+    """Unescape HTML entities that end in a semicolon (twice, as scraped catalogues have `&amp;amp;`), drop
+    tags of HTML, control and format characters but for the joiners, compose Unicode (NFC), join runs of white
+    space; placeholders such as `nan` become ''."""
     counts: Counter[str] = Counter()
     found = [_clean(text, counts) for text in texts]
     scripts = Counter(script_of(text) for text in found if text)
@@ -69,7 +93,7 @@ def _clean(value: object, counts: Counter[str]) -> str:
         counts["missing"] += 1
         return ""
     raw = str(value)
-    text = html.unescape(html.unescape(raw))
+    text = _ENTITY.sub(_unescaped, _ENTITY.sub(_unescaped, raw))
     counts["entities"] += text != raw
     bare = _TAG.sub(" ", text)
     counts["tags"] += bare != text
@@ -82,6 +106,12 @@ def _clean(value: object, counts: Counter[str]) -> str:
         counts["placeholder"] += 1
         text = ""
     return text
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    """What an entity stands for; one that there is not stays."""
+    name = entity[0][1:]
+    return html.unescape(entity[0]) if name[0] == "#" else html.entities.html5.get(name, entity[0])
 
 
 def _readable(character: str) -> str:
