@@ -49,8 +49,8 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
     check_run(run, config.protocol)
-    check_inputs(folder, run)
     check_packages(run.text.views)
+    check_inputs(folder, run)
     genotype = Genotype.load(folder / GENOTYPE)
     taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
