@@ -32,7 +32,7 @@ def test_a_language_model_that_has_changed_is_refused(tmp_path):
         check_inputs(tmp_path, config)
 
 
-def test_an_endpoint_is_its_model_and_address_without_a_password(tmp_path, monkeypatch):
+def test_an_endpoint_is_its_model_wherever_it_is_served(tmp_path, monkeypatch):
     config = config_of(tmp_path, own={"encoder": "endpoint", "model": "m"})
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:s3cret@host/v1")
     keep_inputs(tmp_path, config)
@@ -40,9 +40,9 @@ def test_an_endpoint_is_its_model_and_address_without_a_password(tmp_path, monke
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:other@host/v1")
     check_inputs(tmp_path, config)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere/v1")
-    with pytest.raises(
-        InputError, match=r"url was 'http://host/v1' and is 'http://elsewhere/v1'; .* search anew"
-    ):
+    check_inputs(tmp_path, config)
+    config.text.views["own"]["model"] = "n"
+    with pytest.raises(InputError, match=r"text\.views\.own: .*: model was 'm' and is 'n'; .* search anew"):
         check_inputs(tmp_path, config)
 
 
