@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.pairs import compared
+from ops.registry import topic_of
 from supernet.pipeline.contenders import ABLATION
-from supernet.search.selection.sources import DROPPED, TEXT
+from supernet.search.selection.sources import DROPPED, IDS, TEXT
 from supernet.space.genotype import Genotype
 from supernet.space.slots import slot_kind, slot_relation
 
@@ -89,18 +91,36 @@ def right(taken: bool, gain: float, p: float) -> bool:
 
 def left_share(genotype: Genotype, source: str) -> float | None:
     """The weight that the search gave at its end to not taking the source, the mean over its slots."""
+    view = source.partition("(")[2].partition(")")[0]
     shares = [
-        sum(
-            weight for name, weight in weights.items() if name == DROPPED or (source == TEXT and name == "id")
-        )
+        sum(weight for name, weight in weights.items() if leaves(name, source, view))
         for slot, weights in genotype.mixture.items()
         if of_source(slot, source)
     ]
     return statistics.fmean(shares) if shares else None
 
 
+def leaves(name: str, source: str, view: str) -> bool:
+    """Whether a candidate of a slot of the source does not take it; of one view of the texts, reads no
+    such."""
+    if of_text(source):
+        return topic_of(name) != view if view else name == IDS
+    return name == DROPPED
+
+
 def of_source(slot: str, source: str) -> bool:
     """Whether the slot chooses what is taken of the source."""
-    if source == TEXT:
+    if of_text(source):
         return slot_kind(slot) == "features"
     return slot_kind(slot) == "aggregate" and slot_relation(slot) == source
+
+
+def of_text(source: str) -> bool:
+    """Whether it is the texts, or one view of them: "text (image)"."""
+    return source.partition(" ")[0] == TEXT
+
+
+def compared_with_itself(found: dict, name: str, genotype: Genotype) -> bool:
+    """Whether the model `name` computes what the derived one does: it tells nothing of a source."""
+    own, other = (replace(genotype, choices=found["models"][key]["choices"]) for key in ("derived", name))
+    return own.hash == other.hash

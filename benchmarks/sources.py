@@ -27,7 +27,7 @@ from benchmarks import measure
 from benchmarks.command import data_folder, derive, search, words_of
 from benchmarks.lines import add_results
 from benchmarks.quality import QUICK, model_line
-from benchmarks.source_lines import same_of, search_line, source_line
+from benchmarks.source_lines import compared_with_itself, same_of, search_line, source_line
 from supernet.pipeline.contenders import RULED
 from supernet.space.genotype import Genotype
 
@@ -135,7 +135,7 @@ def report(scenario: str, folder: Path, quick: bool) -> None:
     lines = [
         source_line(name, comparison, genotype, found, same)
         for name, comparison in found["ablations"].items()
-        if name != RULED
+        if name != RULED and not compared_with_itself(found, name, genotype)
     ]
     models = [model_line(name, model, found, same) for name, model in found["models"].items()]
     models.append(

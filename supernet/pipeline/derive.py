@@ -125,7 +125,7 @@ def all_contenders(
     elif taken is None and config.protocol == "strict" and config.fuse:
         derived = with_fusion(bench, derived, kept, journal, log)
     derived = with_tuned_texts(derived, config, text_seconds)
-    own = ablations(derived, space_of(bench.run.space)) if config.ablate else []
+    own = ablations(derived, space_of(bench.run.space), log) if config.ablate else []
     return replace(bench, derive=beside_its_closed_form(config, derived)), [derived, *others, *own]
 
 
