@@ -183,6 +183,10 @@ def test_items_get_titles_and_text_in_the_order_of_their_ids(tmp_path):
     assert data.item_ids.tolist() == ["b", "a", "c"]
     assert data.titles.tolist() == ["B", "A", "c"]
     assert data.text.tolist() == ["B, near\nby, 3", "A, 1", ""]
+    twice = read_table(
+        path=path, items_path=items_path, items_id="id", title=["name"], text=["name", "price"]
+    )
+    assert twice.text.tolist() == ["B, 3", "A, 1", ""], "a column of both is read once"
     assert data.notes == (
         "items.csv: 1 of 3 items have no row there",
         "items.csv: 1 repeated rows of items left out (the first is kept)",

@@ -39,8 +39,8 @@ def read_table(
 
     path: .csv, .tsv or .parquet (csv and tsv also .gz); else say `format`. user, item, rating, time: columns;
     time holds numbers or ISO 8601. items_path: a table with a row per item, its id in column `items_id`
-    (`item` where not given), its title in the columns `title`, its text in `title` and `text`. undirected:
-    users and items are the same people, such as friends, and each pair is read in both directions.
+    (`item` where not given), its title in the columns `title`, its text in `title` and `text`, each once.
+    undirected: users and items are the same people, such as friends; each pair is read in both directions.
     Streamed: memory holds codes and numbers, 4 + 4 + 8 + 8 bytes a row, twice at the end.
     Errors: InputError naming file, line, column and value for whatever is wrong in the files.
     """
@@ -62,4 +62,4 @@ def read_table(
     if items_path is None:
         return interactions
     items = table_file(items_path, encoding=encoding, quote=quote)
-    return describe(interactions, items, items_id or item, title, [*title, *text])
+    return describe(interactions, items, items_id or item, title, list(dict.fromkeys([*title, *text])))
