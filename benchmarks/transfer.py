@@ -119,7 +119,7 @@ def trained(chosen: dict, runs: list[Path], source: Path, seed: str) -> None:
     run, log = load_train_config(runs[0]), logging.getLogger("transfer")
     init = load_train_config(runs[1]).init
     device = set_up(**arguments(run.runtime))
-    derive = DeriveConfig(run=str(runs[0]), init_from=str(source), init=init)
+    derive = DeriveConfig(run=str(runs[0]), init_from=str(source), init=init, tune=[])
     data = load_data(run)
     design = Genotype.load(runs[0] / "genotype.json").designs()[0]
     start, told = derived_start(derive, run, [design], data.user_ids)

@@ -20,7 +20,7 @@ from supernet.pipeline.stages import recipe_of, space_of
 from supernet.pipeline.tuned import contrasted, tuned
 from supernet.runtime import InputError
 from supernet.search.selection import in_slots
-from supernet.space import Genotype, SearchSpace
+from supernet.space import Genotype, SearchSpace, identity_of
 from supernet.training.recipe import Recipe
 
 OWN_STREAM = 1 << 20
@@ -40,13 +40,28 @@ def choose(
     spaces = {DERIVED: compared[0]} | {name: fixed_space(name) for name in names}
     drawn = random_designs(bench, genotype)
     if taken is None:
+        among = with_that_of_start(bench, compared[: bench.derive.designs])
         searched = float(genotype.metrics.get("seconds", 0.0))
-        found = _tuned(bench, spaces, drawn, compared[: bench.derive.designs], searched, journal, log)
+        found = _tuned(bench, spaces, drawn, among, searched, journal, log)
     else:
         found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
     if bench.derive.protocol == "paper":
         return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
     return [replace(contender, epochs=0) for contender in found]
+
+
+def with_that_of_start(bench: Bench, designs: list[SearchSpace]) -> list[SearchSpace]:
+    """The designs and that of the run to begin with, where valid ranks it too and it computes something
+    else."""
+    other = None if bench.start is None else bench.start.design
+    if other is None or not ranks_valid(bench.run, other):
+        return designs
+    known = {_identity(design) for design in designs}
+    return designs if _identity(other) in known else [*designs, other]
+
+
+def _identity(design: SearchSpace) -> str:
+    return identity_of(design)({slot: names[0] for slot, names in design.candidates().items()})
 
 
 def fixed_space(name: str) -> SearchSpace:

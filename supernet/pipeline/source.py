@@ -31,15 +31,16 @@ from supernet.search.transfer import Known
 from supernet.space import Genotype, SearchSpace
 
 SEARCHED = (CONFIG, GENOTYPE, USERS, CHECKPOINT, SETTLED)
-DERIVED = (CONFIG, USERS, "derived.json", "derived.pt")
+DESIGN = "derived.json"
+DERIVED = (CONFIG, USERS, DESIGN, "derived.pt")
 
 
 @dataclass(frozen=True)
 class Source:
-    """config, genotype: of the run. users: its ids, None where they were not asked for. alphas: what its
-    search ended with, empty where it had none. state: weights of its supernet or of its derived model by
-    name. digest: of the content of all files that were read. finetuned: whether the derived model read texts
-    of a language model that was fine-tuned."""
+    """config, genotype: of the run, or the design of its derived model. users: its ids, None where they were
+    not asked for. alphas: what its search ended with, empty where it had none. state: weights of its supernet
+    or of its derived model by name. digest: of the content of all files that were read. finetuned: whether
+    the derived model read texts of a language model that was fine-tuned."""
 
     folder: Path
     config: TrainConfig
@@ -69,11 +70,12 @@ def _read(folder: Path, derived: bool, users: bool) -> Source:
     require_run(folder)
     if derived:
         require_derived(folder)
-    config, genotype = load_train_config(folder), Genotype.load(folder / GENOTYPE)
+    config, design = load_train_config(folder), folder / (DESIGN if derived else GENOTYPE)
+    genotype = Genotype.load(design)
     space = space_of(config.space)
     if space.fingerprint() != genotype.space:
         raise InputError(
-            f"{folder / GENOTYPE}: its space is {genotype.space}, that of {CONFIG} is {space.fingerprint()}: "
+            f"{design}: its space is {genotype.space}, that of {CONFIG} is {space.fingerprint()}: "
             "the files are of different runs or releases; search again"
         )
     ids = UserIds.load(folder / USERS) if users else None

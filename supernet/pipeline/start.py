@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from supernet.model import Recommender
+from supernet.space import SearchSpace
 
 USER_WEIGHTS = "features.user.ids.weight"
 """In the state_dict of a model."""
@@ -19,13 +20,15 @@ class Start:
     """Rows of the users' embeddings, and whole projectors.
 
     rows: (M,) int64, users of this data; vectors: (M, D), theirs. projectors: name in the state_dict →
-    weight. digest: of the run that they are from.
+    weight. digest: of the run that they are from. design: of its derived model, where it is one of the space
+    that was searched here, for the derived model's tuning to choose among.
     """
 
     rows: Tensor
     vectors: Tensor
     projectors: Mapping[str, Tensor]
     digest: str
+    design: SearchSpace | None = None
 
     def put(self, model: Recommender) -> None:
         """Write them into `model`, which may be any design: what it does not have is passed over."""

@@ -15,8 +15,10 @@ from torch import Tensor
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.views import Views
 from supernet.model import Recommender
+from supernet.pipeline.contenders import DERIVED
 from supernet.pipeline.shared import check_elsewhere, fitting, start_of
 from supernet.pipeline.source import Source, read_source
+from supernet.pipeline.stages import space_of
 from supernet.pipeline.start import Start
 from supernet.pipeline.user_ids import UserIds
 from supernet.runtime import InputError, write_json
@@ -107,17 +109,36 @@ def _judged(design: Choices | None, judges: bool, config: TrainConfig) -> str:
 def derived_start(
     config: DeriveConfig, run: TrainConfig, designs: Sequence[SearchSpace], user_ids: np.ndarray
 ) -> tuple[Start | None, list[str]]:
-    """What config.init_from gives to a derived model of one of the designs, from the derived model there, and
-    what was taken in words; None where it is not set. Errors: as `transfer_of`."""
+    """What config.init_from gives to a derived model of one of the designs, from the derived model there: its
+    weights, and its design to choose among. And what was taken in words; None where it is not set. Errors: as
+    `transfer_of`."""
     if config.init_from is None:
         return None, []
     source = read_source(Path(config.init_from), derived=True, users=config.init.users)
     check_elsewhere(source, run)
     tuned = config.finetune.text != "none"
-    start, lines = start_of(source, run, config.init, UserIds.of(user_ids, run), designs, tuned)
-    if not (len(start.rows) or start.projectors):
+    space = space_of(run.space)
+    point = point_of(space, source.genotype, numbers=False)
+    found = [] if point is None or _untuned(config) else [space.fixed(point)]
+    ids = UserIds.of(user_ids, run)
+    start, lines = start_of(source, run, config.init, ids, [*designs, *found], tuned)
+    why = "no design of this space" if point is None else f"not judged: {_untuned(config)}"
+    lines.append(f"its design is {'among those that tuning chooses from' if found else why}")
+    if not (len(start.rows) or start.projectors or found):
         raise _nothing(source, lines)
+    start = replace(start, design=next(iter(found), None))
     return start, [f"init_from={source.folder}: {line}" for line in lines]
+
+
+def _untuned(config: DeriveConfig) -> str:
+    """Why the derived model's tuning does not choose among designs; "" where it does."""
+    if config.recipes is not None:
+        return "recipes says the design"
+    if not {DERIVED, "all"} & {*config.tune}:
+        return f"tune={config.tune} leaves the derived model out"
+    if config.tuning.trials == 0:
+        return "tuning.trials=0"
+    return "a grid is walked with the first design alone" if config.tuning.sampler == "grid" else ""
 
 
 def fitted(start: Start | None, views: Views, log: logging.Logger) -> Start | None:

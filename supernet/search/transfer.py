@@ -49,15 +49,18 @@ def unmatched(space: SearchSpace, known: Known) -> list[str]:
     return sorted(found)
 
 
-def point_of(space: SearchSpace, genotype: Genotype) -> Choices | None:
+def point_of(space: SearchSpace, genotype: Genotype, numbers: bool = True) -> Choices | None:
     """The genotype as a design of `space`, by the names of slots and candidates; None where it is none.
 
-    A relation that only one of the two has is `none` in the design.
+    A relation that only one of the two has is `none` in the design. numbers: those of its candidates must be
+    in the space too; without, a tuned design is a point with its own.
     """
     slots = space.candidates()
     lost = [slot for slot, name in genotype.choices.items() if slot not in slots and not _absent(slot, name)]
     design = {slot: genotype.choices.get(slot, "none") for slot in slots}
-    holds = not lost and all(design[slot] in names for slot, names in slots.items())
+    if lost:
+        return None
+    holds = all(design[slot] in names for slot, names in slots.items()) if numbers else space.holds(design)
     return design if holds else None
 
 

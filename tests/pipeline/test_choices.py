@@ -72,8 +72,8 @@ def fake_tuning(monkeypatch):
     return asked
 
 
-def chosen(*overrides, taken=None, config=None):
-    bench = SimpleNamespace(run=config or run(), derive=derive(*overrides))
+def chosen(*overrides, taken=None, config=None, start=None):
+    bench = SimpleNamespace(run=config or run(), derive=derive(*overrides), start=start)
     found = choose(bench, GENOTYPE, taken, None, logging.getLogger())
     assert [c.name for c in found] == ["derived", "mf", "lightgcn", "ngcf", "random 1", "random 2"]
     assert [c.once for c in found] == [False] * 4 + [True] * 2
@@ -126,6 +126,15 @@ def test_the_best_baseline_can_be_tuned_for_the_seconds_of_the_derived_model(fak
     for wrong, word in ((["tuning.trials=0"], "tunes nothing"), (["tuning=grid"], "can go on")):
         with pytest.raises(InputError, match=word):
             derive("equal_seconds=true", *wrong)
+
+
+def test_the_design_of_the_run_to_begin_with_is_chosen_among_where_it_is_another(fake_tuning):
+    found = chosen(start=SimpleNamespace(design=DESIGNS[3]))
+    assert fake_tuning.designs == {"lightgcn": 1, "derived": 4}
+    assert found["derived"].space == DESIGNS[3]
+    assert chosen("designs=1", start=SimpleNamespace(design=DESIGNS[0]))["derived"].space == DESIGNS[0]
+    assert fake_tuning.designs["derived"] == 1, "it is the search's own"
+    assert chosen(start=SimpleNamespace(design=None))["derived"].space == DESIGNS[2]
 
 
 def test_without_lightgcns_tuning_the_derived_models_recipe_is_taken(fake_tuning):
@@ -284,7 +293,7 @@ def with_published(*overrides, taken=None):
         "derive", "run=x", "baselines=[pop,lightgcn,lightgcn_bpr]", "random_genotypes=0", *overrides
     )
     validate_derive(config)
-    bench = SimpleNamespace(run=run(), derive=config)
+    bench = SimpleNamespace(run=run(), derive=config, start=None)
     return {c.name: c for c in choose(bench, GENOTYPE, taken, None, logging.getLogger())}
 
 
@@ -301,7 +310,7 @@ def test_a_baseline_may_have_another_depth_beside_its_own(fake_tuning):
         "derive", "run=x", "baselines=[lightgcn,'lightgcn(1)']", "tune=['lightgcn(1)']", "random_genotypes=0"
     )
     validate_derive(config)
-    bench = SimpleNamespace(run=run(), derive=config)
+    bench = SimpleNamespace(run=run(), derive=config, start=None)
     found = {c.name: c for c in choose(bench, GENOTYPE, None, None, logging.getLogger())}
     assert (found["lightgcn"].space.layers, found["lightgcn(1)"].space.layers) == (2, 1)
     assert list(fake_tuning) == ["lightgcn(1)"]

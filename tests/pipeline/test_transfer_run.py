@@ -121,6 +121,7 @@ def test_a_derived_model_begins_with_anothers_users(begun, derived, tmp_path):
         result = command("derive.py", f"run={folder}", *FEW, *more)
         assert result.returncode == 0, result.stderr
     assert f"init_from={derived}: users: 60 of 80 by id" in result.stderr
+    assert f"init_from={derived}: its design is among those that tuning chooses from" in result.stderr
     nothing, first, again = (json.loads((folder / "metrics.json").read_text()) for folder in runs)
     assert (nothing["init_from"], first["init_from"]) == (None, str(derived))
     assert "begun with source" in first["models"]["derived"]["note"]
@@ -144,6 +145,15 @@ def test_trainings_of_another_start_do_not_count(begun, derived, tmp_path):
     assert len({word for word in journal.split('"') if word.startswith("derived-")}) == 2
     assert len({word for word in journal.split('"') if word.startswith("lightgcn-")}) == 1
     assert json.loads((folder / "metrics.json").read_text())["models"]["pop"] != alone["derived"]
+
+
+def test_a_model_without_tuning_chooses_among_no_other_design(begun, derived, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(begun[0], folder)
+    few = [*FEW, "tuning.trials=0", "open_test=false", f"init_from={derived}"]
+    result = command("derive.py", f"run={folder}", *few)
+    assert result.returncode == 0, result.stderr
+    assert f"init_from={derived}: its design is not judged: tuning.trials=0" in result.stderr
 
 
 def test_a_snapshot_hands_on_the_alphas_of_its_epoch(domain, finished, small, clicks, tmp_path):

@@ -90,6 +90,14 @@ def test_what_the_new_space_lacks_makes_it_none(space):
     assert point_of(space, genotype(space_of(), readout="mean", **{SLOT: "sym"})) is None
 
 
+def test_a_tuned_design_is_a_point_with_its_own_numbers():
+    space = space_of(("unit", "sym(0.4,0.6)"))
+    other = genotype(space_of(("sym",)), **{SLOT: "sym(0.43,0.5)"})
+    assert point_of(space, other) is None
+    assert point_of(space, other, numbers=False) == other.choices
+    assert point_of(space_of(("unit",)), other, numbers=False) is None
+
+
 def test_a_deeper_design_is_no_point_of_a_shallow_space():
     assert point_of(space_of(layers=1), genotype(space_of(layers=2))) is None
 
