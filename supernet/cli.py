@@ -47,7 +47,7 @@ def _train(config: DictConfig) -> None:
         checked = typed(config)
         validate(checked)
         absolute_paths(config)
-        folder = run_search(typed(config), OmegaConf.to_yaml(config))
+        folder = run_search(typed(config), OmegaConf.to_yaml(config, resolve=True))
     else:
         others = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+").startswith("resume=")]
         if others:
@@ -65,7 +65,8 @@ def _derive(config: DictConfig) -> None:
         raise InputError("run is missing; give run=<the folder that train.py printed>")
     checked = typed(config)
     validate_derive(checked)
-    folder = run_derive(checked, load_train_config(Path(checked.run)), OmegaConf.to_yaml(config))
+    composed = OmegaConf.to_yaml(config, resolve=True)
+    folder = run_derive(checked, load_train_config(Path(checked.run)), composed)
     print(f"run folder: {folder}")
 
 

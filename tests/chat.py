@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Chat:
     """asked: the bodies of all requests, with path and key. script: what the next ones are answered with: a
-    status, (status, headers), the content of a message, or HANG; where it is empty, `rule` answers."""
+    status, (status, headers), the content of a message, a whole body (a dict), or HANG; where it is empty,
+    `rule` answers."""
 
     HANG = object()
 
@@ -56,7 +57,9 @@ class Chat:
                 if step is Chat.HANG:
                     chat.closed.wait(20)
                     return
-                if isinstance(step, str):
+                if isinstance(step, dict):
+                    self.answer(200, {}, json.dumps(step))
+                elif isinstance(step, str):
                     message = {"role": "assistant", "content": step}
                     self.answer(200, {}, json.dumps({"choices": [{"index": 0, "message": message}]}))
                 else:

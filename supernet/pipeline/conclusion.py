@@ -59,7 +59,8 @@ def conclude(
     told = explained(search, config, data, designs[0], log) if trained else None
     scored, how = scored_designs(ShortTrainings(folder / SELECTION).rows, told, designs[0])
     draw_pareto(search.model.space, search.costs, scored, config.eval.metric, how, folder, board, log)
-    advice = {"advisor": advice_counts(folder / ADVICE)}
+    counts = advice_counts(folder / ADVICE)
+    advice = {"advisor": counts and {"model": config.search.advisor.model} | counts}
     recipe = {"pretuned": read_written(folder / PRETUNED)}
     own = settled(search, config, data, designs[0], mixture, folder, board, log)
     write_json(folder / SEARCH, search_report(search, config, data, told, own) | advice | recipe)

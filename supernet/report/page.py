@@ -94,7 +94,8 @@ def _pretuned(recipe: Mapping[str, Any]) -> str:
 def _advice(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
-    return f": {found['requests']} requests, {found['random']} designs drawn in place of invalid ones"
+    model = f" {found['model']}" if found.get("model") else ""  # earlier releases did not tell it
+    return f"{model}: {found['requests']} requests, {found['random']} designs drawn in place of invalid ones"
 
 
 def _warnings(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:

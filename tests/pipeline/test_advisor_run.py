@@ -54,6 +54,7 @@ def test_killed_and_resumed_it_asks_nothing_twice(
         counts = json.loads((one / "search.json").read_text())["advisor"]
         assert counts.pop("seconds") >= 0
         assert counts == {
+            "model": "m",
             "requests": 3,
             "random": 6,
             "retried": 1,
@@ -68,7 +69,7 @@ def test_killed_and_resumed_it_asks_nothing_twice(
     assert last == {"requests": 3, "random": 6, "retried": 1}
     assert events.Scalars("advisor/invalid/unknown")[-1].value == 2
     page = write_report(folder).read_text()
-    assert "advisor: 3 requests, 6 designs drawn in place of invalid ones" in page
+    assert "advisor m: 3 requests, 6 designs drawn in place of invalid ones" in page
 
 
 def test_an_endpoint_that_gives_up_ends_the_run_which_can_then_go_on(clicks, small, tmp_path, scripted):
@@ -96,9 +97,15 @@ def test_without_an_endpoint_it_is_one_message_before_anything_is_trained(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_line_searches_by_advice(clicks, small, tmp_path, chat):
-    done = command("train.py", *data_of(clicks), *small, *ADVISOR, f"run={tmp_path / 'run'}")
+def test_the_command_line_searches_by_advice(clicks, small, tmp_path, chat, monkeypatch):
+    """The model that it asks is the one the environment had then, in the config too, and with another there
+    it goes on."""
+    monkeypatch.setenv("OPENAI_MODEL", "m")
+    advisor = ["search=advisor", *ADVISOR[2:]]
+    done = command("train.py", *data_of(clicks), *small, *advisor, f"run={tmp_path / 'run'}")
     assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("OPENAI_MODEL", "another")
+    assert load_train_config(tmp_path / "run").search.advisor.model == "m"
     counts = json.loads((tmp_path / "run" / "search.json").read_text())["advisor"]
     said = f"advisor m: 3 requests, {counts['seconds']:.1f} s, 0 tried again; {counts['random']} of 9 designs"
     assert said in done.stderr

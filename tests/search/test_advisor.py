@@ -108,6 +108,9 @@ def test_the_schema_holds_the_designs_of_the_space_and_no_others(chat):
 BAD = [
     ("certainly! {", {"unreadable": 3}),
     ("", {"unreadable": 3}),
+    ({"choices": []}, {"unreadable": 3}),
+    ({"error": "overloaded"}, {"unreadable": 3}),
+    ({"choices": [{"message": {"content": None}}]}, {"unreadable": 3}),
     (json.dumps([1, 2]), {"unreadable": 3}),
     (json.dumps({"designs": "none"}), {"unreadable": 3}),
     (json.dumps({"designs": []}), {"missing": 3}),
@@ -129,7 +132,7 @@ def test_what_is_invalid_is_counted_and_drawn(content, invalid, chat, tmp_path):
     counts = advice_counts(tmp_path / "advice.jsonl")
     assert counts["invalid"] == invalid
     assert counts["random"] == sum(invalid.values())
-    valid = [d for d in draws(5)[:3] if content and f"{json.dumps(d)[1:-1]}" in content]
+    valid = [d for d in draws(5)[:3] if isinstance(content, str) and f"{json.dumps(d)[1:-1]}" in content]
     for design in valid:
         assert design in [{slot: c[slot] for slot in SLOTS} for c in designs], "what is valid is taken"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from supernet.endpoint import address, post
+from supernet.endpoint import post
 from supernet.runtime import InputError, add_row, read_rows
 from supernet.search.settings import ADVISOR, AdvisorSettings
 from supernet.search.strategies.advice import read_designs, request
@@ -129,7 +129,7 @@ class Advisor:
         try:
             return str(found["choices"][0]["message"]["content"] or "")
         except (LookupError, TypeError):
-            raise InputError(f"{address()}/chat/completions: the answer has no message") from None
+            return ""  # without a message, it is as unreadable as one that is no JSON
 
     def _new(self, choices: Choices) -> bool:
         """Whether it was never asked for; from now on it was."""
