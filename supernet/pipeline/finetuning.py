@@ -17,12 +17,12 @@ from scipy.sparse.linalg import svds
 
 from supernet.config import DeriveConfig, TrainConfig
 from supernet.data.dataset import Dataset, Pairs
-from supernet.data.graph import ITEM
+from supernet.data.graph import ITEM, TEXT_KNN
 from supernet.data.side import Beside
 from supernet.data.views import View
 from supernet.evaluation.ranking import scores_dot
 from supernet.features.text.encoders import Transformer, encoder_of
-from supernet.features.text.lora import Lora, fine_tuned, ridge
+from supernet.features.text.lora import Lora, adapters_of, fine_tuned, ridge, save_adapters
 from supernet.features.text.mapped import mapped
 from supernet.features.text.rows import Rows, Vectors
 from supernet.pipeline.contenders import Contender
@@ -62,7 +62,7 @@ def finetune_texts(
     that no epoch makes better at ranking the valid part by text alone stays as it is.
 
     data: without its test part. device: where language models run. What a killed run had tuned stands in its
-    folder.
+    folder. Neighbours by texts (`text_knn`) stay those that the search had.
     Errors: InputError where no view is by a language model of this machine; as `fine_tuned`.
     """
     if config.finetune.text == "none":
@@ -93,6 +93,8 @@ def finetune_texts(
         scaled = mapped(rows, run.text.scaling, cache_folder(run.text))
         views[name] = View(torch.from_numpy(scaled), views[name].known, views[name].projector)
         total += seconds
+    if TEXT_KNN in beside.edges:
+        log.info("relation %s: its edges are those that the search had, by the texts before", TEXT_KNN)
     return beside._replace(views=views), total
 
 
@@ -131,7 +133,8 @@ def _tuned(
     config: DeriveConfig,
     log: logging.Logger,
 ) -> tuple[Vectors, float]:
-    """Vectors of the texts after the best epoch, 0 among them, and the seconds."""
+    """Vectors of the texts after the best epoch, 0 among them, and the seconds. Of a later one the adapters
+    are kept beside them, so that texts of items to come can be encoded alike."""
     settings = config.finetune
     lora = Lora(settings.layers, settings.rank, settings.epochs, settings.lr, settings.batch)
     what = hashlib.sha256(repr((encoder.identity, lora, config.seeds[0])).encode()).hexdigest()[:8]
@@ -140,7 +143,7 @@ def _tuned(
         done = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return np.load(path, mmap_mode="r"), float(done["seconds"])
     start = time.perf_counter()
-    best = encoder.encode(texts)
+    best, adapters = encoder.encode(texts), dict[str, torch.Tensor]()
     scores = [task.score(best, known)]
     generator = torch.Generator().manual_seed(config.seeds[0])
     metric = run.eval.metric
@@ -150,12 +153,15 @@ def _tuned(
         vectors = encoder.encode(texts)
         scores.append(task.score(vectors, known))
         if scores[-1] > max(scores[:-1]):
-            best = vectors
+            best, adapters = vectors, adapters_of(encoder)
         log.info("view %s: epoch %d: loss %.4f, valid %.4f", name, len(scores) - 1, loss, scores[-1])
     seconds = time.perf_counter() - start
     epoch = int(np.argmax(scores))
     said = f"that of epoch {epoch} is taken" if epoch else "it stays as it is"
     log.info("view %s: %s, %.1f s", name, said, seconds)
+    if adapters:
+        save_adapters(encoder, adapters, path.with_suffix(""))
+        log.info("view %s: the adapters, as peft reads them, are in %s", name, path.with_suffix(""))
     write_json(path.with_suffix(".json"), {"seconds": seconds, "scores": scores, "epoch": epoch})
     with atomic_path(path) as temporary:
         np.save(temporary, best)

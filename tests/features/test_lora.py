@@ -9,7 +9,7 @@ import torch
 
 from supernet.features.text import lora
 from supernet.features.text.encoders import Transformer
-from supernet.features.text.lora import Lora, fine_tuned, ridge
+from supernet.features.text.lora import Lora, adapters_of, fine_tuned, ridge, save_adapters
 from supernet.runtime import InputError
 
 from ..language import tiny_bert
@@ -62,6 +62,24 @@ def test_a_view_of_a_lower_layer_has_adapters_below_it_alone(folder):
 def test_untrained_adapters_change_nothing(folder):
     found = tuned(folder, epochs=0)[0].encode(TEXTS)
     np.testing.assert_allclose(found, Transformer(folder).encode(TEXTS), atol=1e-6)
+
+
+def test_saved_adapters_encode_new_texts_alike(folder, tmp_path):
+    peft = pytest.importorskip("peft")
+    encoder, _ = tuned(folder, epochs=2, layers=2)
+    before = adapters_of(encoder)
+    for parameter in encoder.loaded()[1].parameters():
+        if parameter.requires_grad:
+            parameter.data.add_(1.0)  # an epoch that is not taken
+    for weights in (adapters_of(encoder), before):
+        save_adapters(encoder, weights, tmp_path / "kept")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"], "nothing half-written"
+    fresh, plain = Transformer(folder), Transformer(folder).encode(["war of the story"])
+    tokenizer, model = fresh.loaded()
+    fresh._loaded = tokenizer, peft.PeftModel.from_pretrained(model, str(tmp_path / "kept")).eval()
+    found, expected = fresh.encode([*TEXTS, "war of the story"]), tuned(folder, epochs=2, layers=2)[0]
+    np.testing.assert_allclose(found, expected.encode([*TEXTS, "war of the story"]), atol=1e-6)
+    assert np.abs(found[-1] - plain[0]).max() > 1e-3
 
 
 def test_adapters_learn_what_a_projection_alone_cannot(folder, monkeypatch):

@@ -10,6 +10,7 @@ import torch
 
 from supernet.config import conf_folder, load_train_config, register_schemas, typed, validate_derive
 from supernet.data.dataset import Pairs
+from supernet.features.text.encoders import Transformer
 from supernet.pipeline import derive, finetuning
 from supernet.pipeline.finetuning import collaborative
 from supernet.runtime import InputError
@@ -78,6 +79,34 @@ def test_a_killed_derivation_tunes_its_texts_once_and_tells(searched, monkeypatc
     assert "texts fine-tuned by lora" in json.dumps(metrics)
 
 
+def test_the_adapters_of_the_epoch_that_is_taken_are_kept(searched, model, monkeypatch):
+    peft, scores = pytest.importorskip("peft"), iter([0.1, 0.5, 0.4])
+    monkeypatch.setattr(finetuning.Task, "score", lambda *_: next(scores))
+    monkeypatch.setattr(derive, "choose", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        derived(searched, *LORA)
+    (vectors,) = searched.glob("text-model-*.npy")
+    folder = vectors.with_suffix("")
+    assert f"the adapters, as peft reads them, are in {folder}" in (searched / "derive.log").read_text()
+    encoder = Transformer(model, pooling="mean")
+    tokenizer, plain = encoder.loaded()
+    encoder._loaded = tokenizer, peft.PeftModel.from_pretrained(plain, str(folder)).eval()
+    texts = [f"The Item No. {k}" for k in range(40)]
+    found, kept = encoder.encode(texts), np.load(vectors)
+    assert {tuple(row) for row in found.round(4)} == {tuple(row) for row in kept.round(4)}
+
+
+def test_neighbours_by_texts_stay_and_the_log_says_so(clicks, small, tmp_path, model, monkeypatch):
+    view = ["text=transformer", f"text.views.model.model={model}", "data.text=[title]"]
+    space = ["space.features=['sum:model']", "space.relations=[interactions,text_knn]"]
+    folder = run(clicks, small, tmp_path / "run", [*view, *space, "search.select=argmax"])
+    monkeypatch.setattr(derive, "choose", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        derived(folder, *LORA)
+    said = "relation text_knn: its edges are those that the search had, by the texts before"
+    assert said in (folder / "derive.log").read_text()
+
+
 def test_what_no_epoch_makes_better_stays_as_it_is(searched, monkeypatch):
     scores = iter([0.5, 0.4, 0.5])
     views = []
@@ -89,6 +118,7 @@ def test_what_no_epoch_makes_better_stays_as_it_is(searched, monkeypatch):
         derived(searched, *LORA)
     with pytest.raises(ZeroDivisionError):
         derived(searched)
+    assert not [path for path in searched.glob("text-model-*") if path.is_dir()]
     assert "it stays as it is" in (searched / "derive.log").read_text()
     assert torch.equal(views[0].vectors, views[1].vectors)
 

@@ -3,8 +3,11 @@ likes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,6 +70,30 @@ def fine_tuned(
             optimiser.step()
             losses.append(loss.detach())
         yield float(torch.stack(losses).mean())
+
+
+def adapters_of(encoder: Transformer) -> dict[str, Tensor]:
+    """Copies of the adapters' weights as they are now, on the CPU, by the names that peft gives them in a
+    file."""
+    from peft import get_peft_model_state_dict
+
+    found = get_peft_model_state_dict(encoder.loaded()[1])
+    return {f"base_model.model.{name}": weight.detach().cpu().clone() for name, weight in found.items()}
+
+
+def save_adapters(encoder: Transformer, weights: Mapping[str, Tensor], folder: Path) -> None:
+    """Write them as peft does, so that `PeftModel.from_pretrained(model, folder)` puts them into the model
+    that they were trained in. The folder appears when it is whole, in the place of one from before."""
+    from safetensors.torch import save_file
+
+    config = copy.copy(encoder.loaded()[1].peft_config["default"])
+    config.base_model_name_or_path, config.inference_mode = encoder.model, True
+    partial = folder.with_name(f".{folder.name}")
+    for old in (partial, folder):
+        shutil.rmtree(old, ignore_errors=True)
+    config.save_pretrained(str(partial))
+    save_file(dict(weights), partial / "adapter_model.safetensors", metadata={"format": "pt"})
+    partial.rename(folder)
 
 
 def ridge(texts: Vectors, target: Vectors) -> tuple[Vectors, Vectors]:
