@@ -75,7 +75,8 @@ class PerUser:
     """The metrics of each user, and the catalogue coverage of all lists together.
 
     users (U,) int64: the users with at least one test item; values: "ndcg@20" → (U,) float64, on the CPU;
-    coverage: "coverage@20" → share of the catalogue that is in anyone's list.
+    coverage: "coverage@20" → share of the catalogue that is in any of the lists that `evaluate`
+    was given.
     """
 
     users: Tensor
@@ -92,7 +93,8 @@ def evaluate(
 ) -> PerUser:
     """All registered metrics at every cut-off of `ks`, for the users who have a test item.
 
-    Coverage counts the lists of all `users`, those without a test item included.
+    Coverage counts every list that is given; derive.py gives those of users with a test item alone, as
+    RecBole and Elliot do.
 
     Args: top: the lists of `top_items`, best first, -1 where a list ends early; test: the held-out items.
     Shapes: top (U, K_max) int64, users (U,) int64.

@@ -10,10 +10,10 @@ from supernet.pipeline.yardstick import Yardstick
 from supernet.report.table import Row, markdown
 
 BEYOND_NOTE = (
-    "Coverage: share of the items in anyone's list; Gini: 0 where all items are listed equally often, "
-    "towards 1 where few are; popularity: interactions of a listed item; novelty: bits, −log₂ of the share "
-    "of users who know a listed item; tail share: of a list; diversity: 1 − Jaccard similarity of the words "
-    "of two items of a list. Of none of them more is better in itself."
+    "Of the lists of users with a test item. Coverage: share of the items in any of them; Gini: 0 where all "
+    "items are listed equally often, towards 1 where few are; popularity: interactions of a listed item; "
+    "novelty: bits, −log₂ of the share of users who know a listed item; tail share: of a list; diversity: "
+    "1 − Jaccard similarity of the words of two items of a list. Of none of them more is better in itself."
 )
 COHORT_NOTE = (
     "Users by their interactions before the test, mean over users; items by theirs, recall of all test pairs "

@@ -47,7 +47,8 @@ class Yardstick:
         return cls(users, test, tuple(ks), catalogue, *groups)
 
     def measure(self, lists: Tensor) -> Measured:
-        """Everything there is to say of the lists of all users, (N_users, K)."""
+        """Everything there is to say of the lists of all users, (N_users, K): of users with a test item, in
+        the metrics beyond accuracy too."""
         top, n_items = lists[self.users], len(self.catalogue.counts)
         per_user = evaluate(top, self.users, self.test, n_items, ks=self.ks)
         by_item = by_item_cohort(top, self.users, self.test, n_items, self.ks, self.item_groups)
