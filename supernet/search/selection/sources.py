@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.convolve import CONVOLUTIONS
+from ops.convolve import CONVOLUTIONS, LinearConvolution
 from ops.registry import plain_name, topic_of
 from supernet.data.graph import INTERACTIONS, RELATIONS, USER
 from supernet.search.selection.base import Choices
@@ -125,9 +125,11 @@ def enriched(space: SearchSpace, design: Choices) -> list[Choices]:
     return [other for other in distinct(found) if other != design]
 
 
-def _keeps_node(convolution: str) -> bool:
-    """Whether a node without any message is more than zeros after it."""
-    terms = CONVOLUTIONS[convolution](1).terms()
+def _keeps_node(name: str) -> bool:
+    """Whether a node without any message is more than zeros after the convolution."""
+    convolution = CONVOLUTIONS[name](1)
+    assert isinstance(convolution, LinearConvolution)
+    terms = convolution.terms()
     return any(not isinstance(part, float) or part != 0.0 for part in (terms.target, terms.initial))
 
 
