@@ -69,7 +69,8 @@ class DeriveConfig:
     designs: int = 3  # of the best that the search judged; the derived model's tuning chooses among them
     fuse: list[str] = field(
         default_factory=lambda: ["ease", "cheby_cf"]
-    )  # closed forms one of which may be added to the derived model's score, where the valid part says so
+    )  # closed forms one of which may be added to the derived model's score, where the valid part says so;
+    # []: none, with `recipes` not theirs either
     random_genotypes: int = 3  # designs drawn from the same space
     ablate: bool = True  # also train the derived model without each source it takes, with each it leaves
     top: int = 20  # items recommended to each user

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from supernet.config.loss_checks import known
@@ -38,6 +39,20 @@ def _no_strangers(node: DictConfig, path: str) -> None:
         child = None if OmegaConf.is_missing(node, key) else node[key]
         if isinstance(child, DictConfig):
             _no_strangers(child, f"{path}{key}.")
+
+
+def given_keys(words: list[str]) -> set[str]:
+    """The keys that a command line sets, those inside of {…} too; groups that it chooses are among them."""
+    found: set[str] = set()
+    for word in OverridesParser.create().parse_overrides(words):
+        waiting = [(word.key_or_group, word.value())]
+        while waiting:
+            key, value = waiting.pop()
+            found.add(key)
+            waiting += (
+                [(f"{key}.{name}", own) for name, own in value.items()] if isinstance(value, dict) else []
+            )
+    return found
 
 
 def absolute_paths(config: DictConfig) -> None:
@@ -121,3 +136,10 @@ def load_published(name: str) -> tuple[SpaceConfig, Recipe]:
     space = load_space(raw["space"])
     space.layers = raw["layers"]
     return space, Recipe(**raw["recipe"])
+
+
+def tuning_defaults(key: str) -> list[dict[str, Any]]:
+    """What the spaces of conf/tuning have for a key; nothing where none of them has it."""
+    files = sorted((conf_folder() / "tuning").glob("*.yaml"))
+    spaces: list[Any] = [OmegaConf.to_container(OmegaConf.load(file)) for file in files]
+    return [found["space"][key] for found in spaces if key in found["space"]]

@@ -44,7 +44,7 @@ def choose(
         searched = float(genotype.metrics.get("seconds", 0.0))
         found = _tuned(bench, spaces, drawn, among, searched, journal, log)
     else:
-        found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space))
+        found = _taken(spaces, drawn, taken, designs, space_of(bench.run.space), bool(bench.derive.fuse))
     if bench.derive.protocol == "paper":
         return [_with_fixed_epochs(contender, bench.derive.epochs) for contender in found]
     return [replace(contender, epochs=0) for contender in found]
@@ -156,12 +156,15 @@ def _taken(
     taken: Recipes,
     designs: list[SearchSpace],
     searched: SearchSpace,
+    fuses: bool,
 ) -> list[Contender]:
-    """Every model with its recipe and epochs of the other run; random designs with LightGCN's."""
+    """Every model with its recipe, epochs and, where it `fuses`, fusion of the other run; random designs with
+    the recipe and epochs of the first of LEADERS that is there."""
     found = []
     for name, space in spaces.items():
         other = taken.of(name)
         design = _design(designs if name == DERIVED else [space], searched, taken, name)
+        fusion = other.fusion if fuses else None
         found.append(
             Contender(
                 name,
@@ -169,11 +172,12 @@ def _taken(
                 other.recipe,
                 taken.note,
                 epochs=other.epochs,
-                fusion=other.fusion,
+                fusion=fusion,
                 lent=other.lent,
             )
         )
     leader = next(contender for name in LEADERS for contender in found if contender.name == name)
+    leader = replace(leader, fusion=None)
     note = f"{leader.name}'s {taken.note}"
     return found + [
         with_first_seed(replace(leader, name=name, space=s, note=note, lent=True))

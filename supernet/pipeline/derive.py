@@ -29,6 +29,7 @@ from supernet.pipeline.stages import KNOWN, LEARNT, load_data, space_of
 from supernet.pipeline.tables import beyond_tables
 from supernet.pipeline.texts import load_beside
 from supernet.pipeline.transfer import derived_start, fitted
+from supernet.pipeline.tuned import check_fields
 from supernet.pipeline.verdict import judge, warn
 from supernet.pipeline.yardstick import Yardstick
 from supernet.report.board import Board
@@ -49,6 +50,7 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
             "read results.md, or search anew (to compare settings of derive.py, copy the folder first)"
         )
     check_run(run, config.protocol)
+    check_fields(config, run)
     check_packages(run.text.views)
     check_inputs(folder, run)
     genotype = Genotype.load(folder / GENOTYPE)

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from supernet.config import arguments, load_published, published_names
+from supernet.config import (
+    DeriveConfig,
+    TrainConfig,
+    arguments,
+    load_published,
+    published_names,
+    tuning_defaults,
+)
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.contenders import DERIVED, Contender
 from supernet.pipeline.stages import (
@@ -20,7 +27,7 @@ from supernet.runtime import InputError
 from supernet.space import SearchSpace
 from supernet.training.fit import Fit, Watch
 from supernet.training.recipe import Recipe
-from supernet.training.study import TuningSettings
+from supernet.training.study import TuningSettings, never_read
 from supernet.training.tuning import Point, tune
 from supernet.training.tuning_space import check_space
 
@@ -57,11 +64,11 @@ def tuned(
         raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
     recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)
     scalars = [scalar for space in designs for scalar in space.scalars()] if name in REFINED else []
-    settings = settings.of(scalars, recipe.loss, len(designs))
     recipe, plain = contrasted(recipe, designs)
     if _wide(designs):
         left = {key: spec for key, spec in settings.space.items() if key != "contrast"}
         settings, like = replace(settings, space=left), None if like is None else replace(like, contrast=0.0)
+    settings = settings.of(scalars, recipe, len(designs))
     if settings.trials == 0:
         note = "; ".join(filter(None, ["the run's recipe, untuned", plain]))
         return Contender(name, designs[0], recipe, note)
@@ -85,6 +92,26 @@ def tuned(
     told = "" if seconds is None else " in the seconds of the derived model"
     note = "; ".join(filter(None, [f"tuned: {trials} {settings.sampler} trials{told}", plain]))
     return Contender(name, designs[design].shifted(shifts), chosen, note, best)
+
+
+def check_fields(config: DeriveConfig, run: TrainConfig) -> None:
+    """Errors: InputError for an entry of tuning.space that no loss of the tuned models reads: trials would be
+    spent on it; and as `check_space`. The entries of conf/tuning, which all losses share, are left out where
+    they are not read."""
+    if not config.tuning.trials:
+        return
+    space = dict(config.tuning.space)
+    check_space(space, config.tuning.sampler)
+    published = [name for name in config.tune if name in published_names()]
+    recipes = [recipe_of(run), *(load_published(name)[1] for name in published)]
+    for key, spec in space.items():
+        unread = [never_read(key, recipe, space) for recipe in recipes]
+        if all(unread) and dict(spec) not in tuning_defaults(key):
+            raise InputError(
+                f"tuning.space.{key}={dict(spec)} is read where {unread[0]} is set, and the run has "
+                f"loss.name={run.loss.name}, sampling={run.loss.sampling}, contrast={run.loss.contrast}: its "
+                f"trials would be spent on nothing; leave tuning.space.{key} out"
+            )
 
 
 def contrasted(recipe: Recipe, designs: Sequence[SearchSpace]) -> tuple[Recipe, str]:

@@ -14,7 +14,8 @@ from typing import Any
 import optuna
 from optuna.storages.journal import JournalFileBackend
 
-from supernet.training.losses import SHARED
+from supernet.training.losses import lacking
+from supernet.training.recipe import Recipe
 
 DESIGN = "design"
 """Key of a tuning space that is the number of a design."""
@@ -24,9 +25,6 @@ ENDED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 SECONDS, DIVERGED, SPENT = "seconds", "diverged", "spent"
 """Of a trial, what it took, and whether its loss diverged; of a study, the budget that it has used up."""
-
-OF_SOFTMAX = ("temperature", "correction")
-"""Fields that other losses than SHARED do not read."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,26 @@ class TuningSettings:
     startup: int
     space: Mapping[str, Mapping[str, Any]]
 
-    def of(self, scalars: Sequence[str], loss: str = "softmax", designs: int = 1) -> TuningSettings:
-        """The settings for so many designs that have these numbers alone, and for their loss."""
-        other = () if loss in SHARED else OF_SOFTMAX
-        kept = {key: spec for key, spec in self.space.items() if "." not in key or key in scalars}
-        kept = {key: spec for key, spec in kept.items() if key not in other}
+    def of(self, scalars: Sequence[str], recipe: Recipe | None = None, designs: int = 1) -> TuningSettings:
+        """The settings for so many designs that have these numbers alone, and for what the recipe's loss
+        reads (None: the default one's)."""
+        recipe = recipe or Recipe()
+        own = (
+            key in scalars if "." in key else not never_read(key, recipe, self.space) for key in self.space
+        )
+        kept = dict(itertools.compress(self.space.items(), own))
         choice = {DESIGN: {"choices": list(range(designs))}} if designs > 1 else {}
         return replace(self, space=kept | choice)
+
+
+def never_read(key: str, recipe: Recipe, space: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the recipe lacks for its loss to read the field, in words; "" where it is read, in some of the
+    trials at least, as a space may open `sampling` and `contrast`."""
+    samplings = space.get("sampling", {}).get("choices", [recipe.sampling])
+    opened = space.get("contrast", {})
+    contrast = max(opened.get("choices", [opened.get("high", recipe.contrast)]))
+    found = [lacking(key, replace(recipe, sampling=s, contrast=contrast)) for s in samplings]
+    return found[0] if all(found) else ""
 
 
 def open_study(

@@ -106,8 +106,13 @@ def _trial(
 
 
 def _point(recipe: Recipe, values: Mapping[str, Any]) -> Point:
+    """The recipe with the values; a temperature of bsl that is tuned alone takes the positives' with it, as
+    their ratio is what the loss is about."""
     shifts = {key: float(value) for key, value in values.items() if "." in key}
     fields = {key: value for key, value in values.items() if key not in shifts and key != DESIGN}
+    if recipe.loss == "bsl" and "temperature" in fields:
+        own = recipe.positive_temperature * (fields["temperature"] / recipe.temperature)
+        fields = {"positive_temperature": own} | fields
     return Point(replace(recipe, **fields), int(values.get(DESIGN, 0)), shifts)
 
 

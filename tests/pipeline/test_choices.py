@@ -17,8 +17,10 @@ from supernet.pipeline.contenders import Contender, Fusion
 from supernet.pipeline.protocol import check_run
 from supernet.pipeline.recipes import VERSION, origin, read_recipes
 from supernet.pipeline.stages import recipe_of, space_of
+from supernet.pipeline.tuned import check_fields
 from supernet.runtime import InputError
 from supernet.space import SearchSpace
+from supernet.training.recipe import Recipe
 from supernet.training.study import TuningSettings
 from supernet.training.tuning import Point, Tuned
 
@@ -341,6 +343,73 @@ def test_a_published_recipe_may_have_another_loss_when_it_is_taken_over(tmp_path
 
 
 def test_tuning_asks_a_loss_for_what_it_reads():
-    settings = TuningSettings("tpe", 3, None, False, 2, {"temperature": {}, "lr": {}, "correction": {}})
-    assert settings.of((), "bpr").space.keys() == {"lr"}
-    assert settings.of((), "bsl").space.keys() == {"temperature", "lr", "correction"}
+    space = {key: {} for key in ("temperature", "lr", "correction", "margin", "hard", "noise")}
+    settings = TuningSettings("tpe", 3, None, False, 2, space)
+    asked = {
+        name: settings.of((), Recipe(loss=name)).space.keys() - {"lr"} for name in ("bpr", "bsl", "directau")
+    }
+    assert asked == {"bpr": set(), "bsl": {"temperature", "correction"}, "directau": set()}
+    assert settings.of((), Recipe(loss="ccl", sampling="hard", contrast=0.1)).space.keys() == {
+        "lr",
+        "margin",
+        "hard",
+        "noise",
+    }
+
+
+def test_tuning_asks_for_what_some_of_its_trials_read():
+    space = {"hard": {}, "noise": {}, "popularity": {}, "sampling": {"choices": ["uniform", "hard"]}}
+    opened = space | {"contrast": {"low": 0.0, "high": 0.2}}
+    for given, left in ((space, {"hard", "sampling"}), (opened, opened.keys() - {"popularity"})):
+        settings = TuningSettings("tpe", 3, None, False, 2, given)
+        assert settings.of((), Recipe()).space.keys() == left
+
+
+@pytest.mark.parametrize(
+    ("loss", "word", "wanted"),
+    [
+        ("softmax", "+tuning.space.margin={low: 0.1, high: 0.5}", "loss.name=ccl"),
+        ("softmax", "+tuning.space.positive_temperature={choices: [0.1]}", "loss.name=bsl"),
+        ("ccl", "tuning.space.temperature.low=0.05", "loss.name=softmax|bsl"),
+        ("softmax", "+tuning.space.popularity={choices: [1.0]}", "loss.sampling=popularity"),
+    ],
+)
+def test_what_somebody_tunes_and_no_trial_would_read_is_refused(loss, word, wanted):
+    config = compose("train", "data=planted", f"loss={loss}")
+    key = word.lstrip("+").partition("=")[0].removesuffix(".low")
+    with pytest.raises(InputError, match=re.escape(key)) as error:
+        check_fields(derive(word), config)
+    assert f"is read where {wanted} is set, and the run has loss.name={loss}" in str(error.value)
+    assert f"leave {key} out" in str(error.value)
+    check_fields(derive(word, "tuning.trials=0"), config)
+
+
+def test_the_entries_that_all_losses_share_are_left_out_in_silence():
+    for loss in ("ccl", "bpr", "directau"):
+        for tuning in ("tpe", "random", "grid"):
+            check_fields(derive(f"tuning={tuning}"), run(f"loss={loss}"))
+    # a published model has a loss of its own
+    word = "+tuning.space.negatives={choices: [1, 4]}"
+    with pytest.raises(InputError, match=r"tuning\.space\.negatives"):
+        check_fields(derive(word), run("loss=directau"))
+    check_fields(derive(word, "tune=[lightgcn_bpr]"), run("loss=directau"))
+
+
+def test_recipes_are_taken_over_without_their_fusion_where_none_is_asked_for(tmp_path):
+    raw = metrics(run())
+    raw["models"]["derived"]["fusion"] = {"name": "ease", "share": 0.2, "settings": {"l2": 300.0}}
+    taken = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
+    same = ("tuning.trials=0", "recipes=x")
+    assert chosen(*same, taken=taken)["derived"].fusion is not None
+    assert chosen(*same, "fuse=[]", taken=taken)["derived"].fusion is None
+
+
+def test_random_designs_are_never_fused_as_the_derived_model_is(tmp_path):
+    raw = metrics(run())
+    raw["models"]["derived"]["fusion"] = {"name": "ease", "share": 0.2, "settings": {"l2": 300.0}}
+    taken = read_recipes(written(tmp_path / "metrics.json", raw), run(), "abc")
+    words = ("random_genotypes=2", "baselines=[mf]", "tuning.trials=0", "recipes=x")
+    bench = SimpleNamespace(run=run(), derive=compose("derive", "run=x", *words))
+    derived, _, *drawn = choose(bench, GENOTYPE, taken, None, logging.getLogger())
+    assert derived.fusion == Fusion("ease", 0.2, {"l2": 300.0})
+    assert [(one.fusion, one.recipe) for one in drawn] == [(None, derived.recipe)] * 2

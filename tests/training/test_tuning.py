@@ -58,6 +58,21 @@ def test_the_best_shifts_come_back_beside_the_recipe(objective, tried, tmp_path)
     assert shifts["sym.left"] != 0.0
 
 
+@pytest.mark.parametrize("loss", ["bsl", "softmax"])
+def test_the_temperature_of_positives_goes_with_that_of_negatives(loss, objective, tried, tmp_path):
+    """The authors' ratio of the two is what bsl is tuned at, unless somebody opens both."""
+    recipe = Recipe(loss=loss, temperature=0.2, positive_temperature=0.18)
+    best = tune(objective, [Point(recipe)], settings(), "derived", tmp_path / "journal", seed=0).point
+    assert tried[0].recipe == recipe, "to the bit"
+    assert len({point.recipe.temperature for point in tried}) > 3
+    for own in (*(point.recipe for point in tried), best.recipe):
+        ratio = 0.9 * own.temperature if loss == "bsl" else 0.18
+        assert own.positive_temperature == pytest.approx(ratio)
+    both = {"temperature": {"choices": [0.4]}, "positive_temperature": {"choices": [0.1]}}
+    tune(objective, [Point(recipe)], settings(space=both, trials=1), "both", tmp_path / "journal", seed=0)
+    assert (tried[-1].recipe.temperature, tried[-1].recipe.positive_temperature) == (0.4, 0.1)
+
+
 def test_a_grid_walks_shifts_too(objective, tried, tmp_path):
     space = {"temperature": {"choices": [0.2, 0.3]}, "sym.left": {"choices": [-0.05, 0.0, 0.05]}}
     tune(
@@ -221,7 +236,7 @@ def test_several_designs_are_a_key_of_the_space():
         "sym.left": SPACE["sym.left"],
         "design": {"choices": [0, 1]},
     }
-    assert settings().of(("sym.left",), "bpr", 1).space == {"sym.left": SPACE["sym.left"]}
+    assert settings().of(("sym.left",), Recipe(loss="bpr")).space == {"sym.left": SPACE["sym.left"]}
 
 
 def test_a_design_is_asked_for_the_numbers_it_has():
