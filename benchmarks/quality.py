@@ -43,7 +43,8 @@ a correction for."""
 
 QUICK = {
     "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
-    "derive": ("random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]", "fuse=[gf_cf]"),
+    "derive": ("random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
+    "strict": ("tuning.trials=1", "fuse=[gf_cf]"),
 }
 
 
@@ -62,7 +63,7 @@ def main() -> None:
     else:
         more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING]
         more += [] if chosen["data"] in UNIFORM else [CORRECTION]
-        more += ["tuning.trials=1"] if quick else []
+        more += QUICK["strict"] if quick else ()
     derive(chosen, folder, more, quick)
     if not (folder / "metrics.json").is_file():
         return  # derive.open_test=false

@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from supernet.config import (
     absolute_paths,
     conf_folder,
+    given_keys,
     load_train_config,
     register_schemas,
     typed,
@@ -45,7 +46,7 @@ def _train(config: DictConfig) -> None:
     resume = OmegaConf.select(config, "resume")
     if resume is None:
         checked = typed(config)
-        validate(checked)
+        validate(checked, given_keys(list(HydraConfig.get().overrides.task)))
         absolute_paths(config)
         folder = run_search(typed(config), OmegaConf.to_yaml(config, resolve=True))
     else:
@@ -55,7 +56,7 @@ def _train(config: DictConfig) -> None:
                 f"resume={resume} goes on with the run's own config; leave out {' '.join(others)}"
             )
         checked = load_train_config(Path(resume))
-        validate(checked)
+        validate(checked, given=())  # it was begun with these keys, and goes on with them
         folder = run_search(checked, "", Path(resume))
     print(f"run folder: {folder}")
 

@@ -43,12 +43,13 @@ def compose(name, *overrides):
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=["=".join(pair) for pair in OPTIONS])
 def test_every_option_composes_and_validates(group, option, monkeypatch):
     monkeypatch.setattr(text_checks, "NEEDS", {})  # with or without the extra
-    if option == "advisor":
+    if option in ("advisor", "endpoint"):
         monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:1/v1")
         monkeypatch.setenv("OPENAI_MODEL", "m")
     extra = ["data.path=somewhere"] if option in NEEDS_PATH else []
     extra += ["text.views.own.path=somewhere.npy"] if option == "vectors" else []
-    extra += ["graph.knowledge_path=kg.tsv", "graph.entities_path=link.tsv"] if option == "content" else []
+    of_content = ["graph.knowledge_path=kg.tsv", "graph.entities_path=link.tsv", "data.items_path=items.csv"]
+    extra += of_content if option == "content" else []
     config = typed(compose("train", f"{group}={option}", *extra))
     validate(config)
     space_of(config.space)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Collection
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from supernet.config.schemas import TrainConfig
 from supernet.config.search_checks import check_search
 from supernet.config.text_checks import check_relations, check_text
 from supernet.config.tree import depth_of, published_names, space_names
+from supernet.config.unread import check_unread, check_unread_derive
 from supernet.data.readers import READERS
 from supernet.data.splits import SPLITS
 from supernet.evaluation.baselines import BASELINES
@@ -74,8 +76,9 @@ NOT_NEGATIVE = {
 }
 
 
-def validate(config: TrainConfig) -> None:
-    """Names and ranges that types cannot say. Errors: InputError, with the key, the value and the choices."""
+def validate(config: TrainConfig, given: Collection[str] | None = None) -> None:
+    """Names and ranges that types cannot say, and keys without effect among those that were `given` (None:
+    any that is not at its default). Errors: InputError, with the key, the value and the choices."""
     finite(config)
     known("data.reader", config.data.reader, READERS)
     if not isinstance(config.data, SCHEMAS["data"][config.data.reader]):
@@ -102,6 +105,7 @@ def validate(config: TrainConfig) -> None:
         rate = getattr(config.training, name)
         if not 0 <= rate < 1:
             raise InputError(f"training.{name} must lie in [0, 1), found {rate}")
+    check_unread(config, given)
 
 
 def _sizes(config: TrainConfig) -> None:
@@ -162,6 +166,7 @@ def _finetune(config: DeriveConfig) -> None:
             "finetune.text=lora chooses an epoch by the valid part, which protocol=paper does not have; set "
             "finetune.text=none"
         )
+    check_unread_derive(config)
     if config.finetune.text == "lora" and importlib.util.find_spec("peft") is None:
         raise InputError("finetune.text=lora needs the package peft: pip install 'supernet[lora]'")
 
@@ -185,9 +190,28 @@ def _protocol(config: DeriveConfig) -> None:
         raise InputError("equal_seconds=true gives a baseline more tuning, and tuning.trials=0 tunes nothing")
     if config.equal_seconds and config.tuning.sampler == "grid":
         raise InputError("equal_seconds=true needs a sampler that can go on; set tuning=tpe or tuning=random")
-    if config.tuning.trials and (config.protocol == "paper" or config.recipes is not None):
-        reason = "recipes are taken over" if config.recipes else "protocol=paper has no valid part to tune on"
+    if config.protocol == "paper" or config.recipes is not None:
+        _nothing_chosen(config)
+
+
+def _nothing_chosen(config: DeriveConfig) -> None:
+    """What a derivation that tunes nothing does not read. Errors: InputError for a key of it that is set."""
+    paper, usual = config.protocol == "paper", DeriveConfig()
+    reason = "recipes are taken over" if config.recipes else "protocol=paper has no valid part to tune on"
+    if config.tuning.trials:
         raise InputError(f"tuning.trials={config.tuning.trials}, but {reason}; set tuning.trials=0")
+    if config.tune and config.tune != usual.tune:
+        raise InputError(f"tune={list(config.tune)}, but {reason}, and no model is tuned: leave tune out")
+    if config.fuse and config.fuse != usual.fuse:
+        todo = (
+            "leave fuse out, or set fuse=[] to drop that of the recipes" if config.recipes else "leave it out"
+        )
+        raise InputError(f"fuse={list(config.fuse)}, but {reason}, and no fusion is chosen: {todo}")
+    for key in ("designs", "once_below", *(("epochs_once",) if paper else ())):
+        value = getattr(config, key)
+        if value != getattr(usual, key):
+            why = "the epochs are fixed" if key == "epochs_once" else f"no tuning reads {key}"
+            raise InputError(f"{key}={value}, but {reason}, and {why}: leave {key} out")
 
 
 def finite(config: object, path: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ops.registry import topic_of
 from supernet.config.loss_checks import known
-from supernet.config.schemas import TrainConfig
+from supernet.config.schemas import SpaceConfig, TrainConfig
 from supernet.data.cold_splits import ITEMS, NONE, SIDES
 from supernet.data.graph import TEXT_KNN
 from supernet.runtime import InputError
@@ -28,10 +28,14 @@ def check_cold(config: TrainConfig) -> None:
             f"split.cold={split.cold} with data.undirected=true: new people would be new users and new items "
             "at once, which is not made yet; leave one of the two"
         )
-    names = [*config.space.features, *(n for slot in config.space.slots.values() for n in slot)]
-    reads = any(topic_of(name) for name in names if name) or TEXT_KNN in config.space.relations
-    if config.eval.cold and split.cold == ITEMS and not reads:
+    if config.eval.cold and split.cold == ITEMS and not reads_views(config.space):
         raise InputError(
             "eval.cold=true validates on new items, and no design of the space reads texts, so none tells "
             "them apart; set eval.cold=false, or let space.features read a view, such as sum:minilm"
         )
+
+
+def reads_views(space: SpaceConfig) -> bool:
+    """Whether some design of the space reads what is known of items beside their ids."""
+    names = [*space.features, *(name for slot in space.slots.values() for name in slot)]
+    return any(topic_of(name) for name in names if name) or TEXT_KNN in space.relations

@@ -6,6 +6,7 @@ from ops.mixture import NORMS
 from supernet.config.load import arguments
 from supernet.config.loss_checks import known
 from supernet.config.schemas import TrainConfig
+from supernet.config.unread import unread
 from supernet.endpoint import check_endpoint
 from supernet.features import FEATURES
 from supernet.runtime import InputError
@@ -158,10 +159,7 @@ def _read_at_all(search: SearchSettings, usual: SearchSettings) -> None:
     ):
         value = getattr(search, name)
         if not reads and value != getattr(usual, name):
-            raise InputError(
-                f"search.{name}={value} is read where {wanted} is set, and that is not so here: set it, or "
-                f"leave search.{name} out"
-            )
+            raise unread(f"search.{name}", value, wanted)
 
 
 def _of_epochs(config: TrainConfig) -> None:

@@ -12,6 +12,7 @@ from ops.registry import topic_of
 from supernet.config.loss_checks import known
 from supernet.config.schemas import GraphConfig, TextConfig
 from supernet.data.graph import KNOWLEDGE, MISSING, TEXT_KNN, TRUST
+from supernet.endpoint import address
 from supernet.features import PROJECTORS
 from supernet.features.text.encoders import ENCODERS
 from supernet.features.text.encoders.transformer import POOLINGS
@@ -46,6 +47,7 @@ def check_text(config: TextConfig, features: list[str]) -> None:
     for name, spec in config.views.items():
         _check_view(name, spec)
     check_packages(config.views)
+    _check_address(config.views)
     for feature in features:
         topic = topic_of(feature)
         if topic and topic not in config.views:
@@ -86,6 +88,15 @@ def _check_view(name: str, spec: Mapping[str, Any]) -> None:
         raise InputError(f"text.views.{name}.model is missing; {MODEL}")
     for key in sorted(given):
         _check_setting(f"text.views.{name}.{key}", spec[key], takes[key])
+
+
+def _check_address(views: Mapping[str, Any]) -> None:
+    """Now, and not after the data is read; nothing is sent."""
+    for name in (name for name, spec in views.items() if spec.get("encoder") == "endpoint"):
+        try:
+            address()
+        except InputError as error:
+            raise InputError(f"text.views.{name}: {error}") from None
 
 
 def _check_setting(key: str, value: object, kind: str) -> None:

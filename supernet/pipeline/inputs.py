@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from supernet.config import TrainConfig, arguments
+from supernet.data.graph import KNOWLEDGE, MISSING, TRUST
 from supernet.features.text.encoders import encoder_of
 from supernet.features.text.vectors import VECTORS
 from supernet.runtime import InputError, write_json
@@ -95,6 +96,21 @@ def _files(config: TrainConfig) -> Iterator[tuple[str, Path]]:
             yield from ((f"{key}/{file.name}", file) for file in sorted(path.iterdir()) if file.is_file())
         elif path.is_file():
             yield key, path
+
+
+def require_files(config: TrainConfig) -> None:
+    """Errors: InputError for a file of vectors or of a relation of the space that is not there, which else is
+    found missing only once the run has begun."""
+    named = {
+        f"text.views.{name}.path": (view.get("path"), "give a .npy or .parquet of vectors")
+        for name, view in config.text.views.items()
+    }
+    for relation, keys in ((TRUST, ("trust_path",)), (KNOWLEDGE, ("knowledge_path", "entities_path"))):
+        if relation in config.space.relations:
+            named |= {f"graph.{key}": (getattr(config.graph, key), MISSING[relation]) for key in keys}
+    for key, (path, todo) in named.items():
+        if path is not None and not Path(path).is_file():
+            raise InputError(f"{key}={path}: no such file; {todo}")
 
 
 def digest_of(path: Path) -> str:

@@ -17,7 +17,7 @@ from supernet.model import Recommender
 from supernet.pipeline.conclusion import conclude
 from supernet.pipeline.embeddings import start_from_embeddings
 from supernet.pipeline.folder import CHECKPOINT, load_checkpoint, new_folder, save_checkpoint
-from supernet.pipeline.inputs import check_inputs, keep_inputs
+from supernet.pipeline.inputs import check_inputs, keep_inputs, require_files
 from supernet.pipeline.pretuning import pretuned, read_written, written
 from supernet.pipeline.search_board import show_epoch
 from supernet.pipeline.stages import (
@@ -58,6 +58,8 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
         )
     if resume is not None:
         check_inputs(resume, config)
+    else:
+        require_files(config)
     data = load_data(config)
     transfer = transfer_of(config, space, data.user_ids, resume)
     folder = resume or new_folder(config.run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from ops.aggregate.relational import TYPES
+from ops.registry import topic_of
 from supernet.config import SpaceConfig, TextConfig, TrainConfig
+from supernet.data.cold_splits import NONE
 from supernet.data.dataset import Dataset, Fold
 from supernet.data.graph import ITEM, KNOWLEDGE, TEXT_KNN, TRUST
 from supernet.data.side import Beside, Edges, nearest_texts, read_knowledge, read_trust
@@ -41,6 +44,12 @@ def load_views(
     """
     settings: TextConfig = config.text
     found = {}
+    for name in unread_views(config):
+        log.warning(
+            "view %s: no feature of space.features and no relation reads it, so that no design knows of it; "
+            "add sum:%s to space.features, or leave the view out",
+            *(name, name),
+        )
     cleaned = texts_of(settings, data, log)
     for name, spec in settings.views.items():
         start = time.perf_counter()
@@ -57,6 +66,15 @@ def load_views(
         projector = str(dict(spec).get("projector", "linear"))
         found[name] = View(torch.from_numpy(scaled), mask, projector)
     return found
+
+
+def unread_views(config: TrainConfig) -> list[str]:
+    """Views that neither features, nor text_knn, nor the baselines of new items and users read."""
+    space, views = config.space, list(config.text.views)
+    read = {topic_of(name) for name in [*space.features, *itertools.chain(*space.slots.values())]}
+    if TEXT_KNN in space.relations or config.split.cold != NONE:
+        read |= {config.graph.text_view or views[0]} if views else set()
+    return [name for name in views if name not in read]
 
 
 def load_beside(

@@ -46,6 +46,13 @@ def small():
     ]
 
 
+@pytest.fixture(scope="session")
+def small_strategy(small):
+    """As `small`, for the strategies that ask for designs one by one."""
+    loop = ("search.warmup=", "search.alpha_batch_size=", "search.settle=")
+    return [word for word in small if not word.startswith(loop)]
+
+
 def data_of(clicks):
     return ["data=table", f"data.path={clicks}", f"data.items_path={clicks.with_name('items.csv')}",
             "data.title=[title]"]  # fmt: skip

@@ -85,10 +85,10 @@ def test_an_endpoint_that_gives_up_ends_the_run_which_can_then_go_on(clicks, sma
 
 
 def test_without_an_endpoint_it_is_one_message_before_anything_is_trained(
-    clicks, small, tmp_path, monkeypatch
+    clicks, small_strategy, tmp_path, monkeypatch
 ):
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    done = command("train.py", *data_of(clicks), *small, *ADVISOR, f"run={tmp_path / 'run'}")
+    done = command("train.py", *data_of(clicks), *small_strategy, *ADVISOR, f"run={tmp_path / 'run'}")
     assert done.returncode == 2
     assert done.stderr.strip() == (
         "train.py: search.strategy=advisor: the endpoint's address is missing: set OPENAI_BASE_URL, for "
@@ -97,12 +97,12 @@ def test_without_an_endpoint_it_is_one_message_before_anything_is_trained(
     assert not (tmp_path / "run").exists()
 
 
-def test_the_command_line_searches_by_advice(clicks, small, tmp_path, chat, monkeypatch):
+def test_the_command_line_searches_by_advice(clicks, small_strategy, tmp_path, chat, monkeypatch):
     """The model that it asks is the one the environment had then, in the config too, and with another there
     it goes on."""
     monkeypatch.setenv("OPENAI_MODEL", "m")
     advisor = ["search=advisor", *ADVISOR[2:]]
-    done = command("train.py", *data_of(clicks), *small, *advisor, f"run={tmp_path / 'run'}")
+    done = command("train.py", *data_of(clicks), *small_strategy, *advisor, f"run={tmp_path / 'run'}")
     assert done.returncode == 0, done.stderr
     monkeypatch.setenv("OPENAI_MODEL", "another")
     assert load_train_config(tmp_path / "run").search.advisor.model == "m"

@@ -170,6 +170,14 @@ def test_a_damaged_checkpoint_is_one_message(finished, tmp_path):
         (["space.aggregate=[sym,foo]"], ["layer1/user/interactions/aggregate", "'foo'", "attention"]),
         (["space.relations=[interactions,friend]"], ["space.relations", "'friend'", "cooccurrence"]),
         (["space.relations=[interactions,trust]"], ["'trust' has no edges", "graph.trust_path"]),
+        (
+            ["space.relations=[interactions,trust]", "graph.trust_path=no.tsv"],
+            ["graph.trust_path=", "no.tsv: no such file; give graph.trust_path=<table of user, friend>"],
+        ),
+        (
+            ["loss=ccl", "loss.temperature=0.05"],
+            ["loss.temperature=0.05 is read where loss.name=softmax|bsl"],
+        ),
         (["graph.neighbours=0"], ["graph.neighbours must be more than 0, found 0"]),
         (["runtime.device=cuda:99"], ["cuda:99", "auto"]),
         (["resume=nowhere"], ["nowhere", "not a run folder"]),

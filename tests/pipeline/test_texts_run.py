@@ -3,10 +3,14 @@
 import json
 import re
 
+import hydra
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from supernet.config import conf_folder, register_schemas, typed
+from supernet.pipeline.texts import unread_views
 
 from .conftest import command, data_of
 
@@ -65,7 +69,10 @@ def test_words_are_encoded_by_tfidf(clicks, small, tmp_path):
         (["text=tfidf", "+text.views.tfidf.dimm=3"], "tfidf takes no 'dimm'; it takes: batch, dim"),
         (["text=tfidf", "text.views.tfidf.projector=deep"], "choose from: none, linear, mlp"),
         (["text=vectors"], "text.views.own.path is missing"),
-        (["text=vectors", "text.views.own.path=/nowhere.npy", FEATURES], "/nowhere.npy: no such file"),
+        (
+            ["text=vectors", "text.views.own.path=/nowhere.npy", FEATURES],
+            "text.views.own.path=/nowhere.npy: no such file; give a .npy or .parquet of vectors",
+        ),
         (["text=tfidf", "data.items_path=null", "data.title=[]"], "text: the data says nothing of its items"),
     ],
 )
@@ -74,3 +81,35 @@ def test_what_cannot_be_read_is_one_message(overrides, words, clicks, tmp_path):
     assert run.returncode == 2
     assert words in run.stderr
     assert len(run.stderr.splitlines()) <= 8
+    assert "text: the data says nothing" in words or not (tmp_path / "run").exists()
+
+
+def test_a_view_that_nothing_reads_is_told(clicks, small, tmp_path):
+    """It is encoded for nothing; a design may be fixed by its features, so that the log tells and none is
+    refused."""
+    views = ["text=tfidf", "+text.views.other={encoder: tfidf, dim: 4}", "space.features=[id,'sum:other']"]
+    few = ["data.text=[title]", "search.select=argmax", "search.epochs=1", "search.warmup=0"]
+    run = command("train.py", *data_of(clicks), *small, *views, *few, f"run={tmp_path / 'run'}")
+    assert run.returncode == 0, run.stderr
+    log = (tmp_path / "run" / "train.log").read_text().splitlines()
+    (line,) = (line for line in log if "WARNING view" in line)
+    assert "view tfidf: no feature of space.features and no relation reads it" in line
+    assert "add sum:tfidf to space.features, or leave the view out" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "unread"),
+    [
+        (["space.features=[id]"], ["minilm", "minilm_mlp", "minilm_3", "tfidf"]),
+        (["space.features=[id,'sum:tfidf','gate:minilm_3']"], ["minilm", "minilm_mlp"]),
+        (["space.relations=[interactions,text_knn]"], ["minilm_mlp", "minilm_3", "tfidf"]),
+        (["split.cold=items", "graph.text_view=tfidf"], ["minilm", "minilm_mlp", "minilm_3"]),
+        (["+space.slots={features/item: ['id','sum:minilm']}"], ["minilm_mlp", "minilm_3", "tfidf"]),
+    ],
+    ids=str,
+)
+def test_which_views_are_read(words, unread):
+    register_schemas()
+    with hydra.initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+        config = typed(hydra.compose("train", overrides=["text=views", *words]))
+    assert unread_views(config) == unread

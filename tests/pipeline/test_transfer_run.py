@@ -170,19 +170,23 @@ def test_a_snapshot_hands_on_the_alphas_of_its_epoch(domain, finished, small, cl
     assert "its genotype is not judged: search.select=argmax" in result.stderr
 
 
-def test_trainings_anew_begin_with_no_weights_of_the_source(domain, finished, small, tmp_path):
+def test_trainings_anew_begin_with_no_weights_of_the_source(domain, finished, small_strategy, tmp_path):
     more = ["search=trained_random", "search.budget=1", "search.select_pool=1", "search.select_steps=2"]
     folder = tmp_path / "run"
-    result = command("train.py", *data_of(domain), *small, *more, f"run={folder}", f"init_from={finished}")
+    result = command(
+        "train.py", *data_of(domain), *small_strategy, *more, f"run={folder}", f"init_from={finished}"
+    )
     assert result.returncode == 0, result.stderr
     assert "no weights: search.evaluate=trained trains every design anew" in result.stderr
     assert "users: " not in (folder / "init.json").read_text()
 
 
-def test_a_strategy_judges_the_sources_design_last(domain, finished, small, tmp_path):
+def test_a_strategy_judges_the_sources_design_last(domain, finished, small_strategy, tmp_path):
     more = ["search.strategy=random", "search.budget=3", "search.select_pool=2", "search.explain=false"]
     folder = tmp_path / "run"
-    result = command("train.py", *data_of(domain), *small, *more, f"run={folder}", f"init_from={finished}")
+    result = command(
+        "train.py", *data_of(domain), *small_strategy, *more, f"run={folder}", f"init_from={finished}"
+    )
     assert result.returncode == 0, result.stderr
     assert "alphas of 0 of 13 open slots" in result.stderr, "paths are drawn uniformly"
     parent = Genotype.load(finished / "genotype.json")
