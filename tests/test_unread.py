@@ -97,6 +97,10 @@ def test_what_is_read_or_was_not_given_is_not_refused(words, monkeypatch):
     check(*words.split())
 
 
+def test_a_run_that_was_begun_with_such_a_key_goes_on():
+    validate(typed(compose("train", "loss=ccl", "loss.temperature=0.05")), given=())
+
+
 def test_the_keys_of_a_command_line():
     words = ["loss=bpr", "+text.views.a={encoder: tfidf, dim: 3}", "seed=1", "loss.hard=.2"]
     inside = {"text.views.a.encoder", "text.views.a.dim"}

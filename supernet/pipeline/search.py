@@ -29,7 +29,7 @@ from supernet.pipeline.stages import (
     space_of,
     validator,
 )
-from supernet.pipeline.texts import load_beside
+from supernet.pipeline.texts import load_beside, unread_views
 from supernet.pipeline.transfer import INIT, Transfer, transfer_of
 from supernet.pipeline.user_ids import USERS, UserIds
 from supernet.report.board import Board
@@ -106,11 +106,18 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
 def begin(
     folder: Path, config: TrainConfig, data: Dataset, transfer: Transfer | None, log: logging.Logger
 ) -> None:
-    """Write down whose rows the users' embeddings have, and what the run begins with; the log tells both."""
+    """Write down whose rows the users' embeddings have, and what the run begins with; the log tells both, and
+    which views nothing reads."""
     if not (folder / USERS).is_file():
         UserIds.of(data.user_ids, config).save(folder / USERS)
     for line in describe(data):
         log.info(line)
+    for name in unread_views(config):
+        log.warning(
+            "view %s: no feature of space.features and no relation reads it, so that no design knows of it; "
+            "add sum:%s to space.features, or leave the view out",
+            *(name, name),
+        )
     if transfer is not None:
         if not (folder / INIT).is_file():
             transfer.save(folder)

@@ -44,12 +44,6 @@ def load_views(
     """
     settings: TextConfig = config.text
     found = {}
-    for name in unread_views(config):
-        log.warning(
-            "view %s: no feature of space.features and no relation reads it, so that no design knows of it; "
-            "add sum:%s to space.features, or leave the view out",
-            *(name, name),
-        )
     cleaned = texts_of(settings, data, log)
     for name, spec in settings.views.items():
         start = time.perf_counter()
