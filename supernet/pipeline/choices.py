@@ -100,21 +100,14 @@ def _tuned(
     own = {name: space for name, space in own.items() if name not in published_names() or name in wanted}
     own |= drawn if "random" in wanted or "all" in wanted else {}
     found: dict[str, Contender] = {}
-    told: dict[str, Recipe | None] = {}
     for name in sorted(own, key=lambda name: name != LEADERS[0]):
-        first = found[LEADERS[0]].recipe if LEADERS[0] in found and name not in published_names() else None
-        several, told[name] = designs if name == DERIVED else [own[name]], first
-        found[name] = tuned(bench, name, several, journal, seed, log, first)
+        several = designs if name == DERIVED else [own[name]]
+        found[name] = tuned(bench, name, several, journal, seed, log, _leaders_recipe(found, name))
     if DERIVED in found and ranks_valid(bench.run, found[DERIVED].space):
         ranked = {name: one for name, one in found.items() if ranks_valid(bench.run, one.space)}
         found[DERIVED] = _best_known({DERIVED: found[DERIVED]} | ranked, space_of(bench.run.space), log)
-    rivals = [n for n, one in found.items() if n in spaces and is_rival(n) and one.tuned is not None]
-    if bench.derive.equal_seconds and DERIVED in found and rivals:
-        best = max(rivals, key=lambda name: found[name].tuned.score)  # type: ignore[union-attr]
-        spent = 0.0 if found[DERIVED].tuned is None else found[DERIVED].tuned.seconds
-        log.info("%s: tuned on, for as many seconds as the search and the derived model's tuning took", best)
-        same = bench, best, [own[best]], journal, seed, log, told[best]
-        found[best] = tuned(*same, seconds=searched + spent)
+    if bench.derive.equal_seconds and DERIVED in found:
+        found |= _tuned_on(bench, spaces, found, searched, journal, log)
     like = next((found[n] for n in LEADERS if n in found and found[n].tuned is not None), None)
     for name, space in (spaces | drawn).items():
         if name in published_names() and name not in found:
@@ -126,6 +119,35 @@ def _tuned(
             told = "; ".join(filter(None, [note, plain]))
             found[name] = Contender(name, space, recipe, told, lent=like is not None)
     return [*(found[name] for name in spaces), *(with_first_seed(found[name]) for name in drawn)]
+
+
+def _leaders_recipe(found: Mapping[str, Contender], name: str) -> Recipe | None:
+    """What the tuning of the model `name` tries beside the run's recipe."""
+    leader = LEADERS[0]
+    return (
+        None if name == leader or name in published_names() or leader not in found else found[leader].recipe
+    )
+
+
+def _tuned_on(
+    bench: Bench,
+    spaces: Mapping[str, SearchSpace],
+    found: Mapping[str, Contender],
+    searched: float,
+    journal: Path,
+    log: logging.Logger,
+) -> dict[str, Contender]:
+    """The baseline that ranks best on valid, tuned on for the seconds of the search and of all tuning that
+    the derived model was chosen by. Not of its fusion."""
+    scores = {n: one.tuned.score for n, one in found.items() if n in spaces and one.tuned is not None}
+    rivals = [name for name in scores if is_rival(name)]
+    own = found[DERIVED].tuned
+    if not rivals or own is None:
+        return {}
+    best = max(rivals, key=lambda name: scores[name])
+    log.info("%s: tuned on, for as many seconds as the search and the derived model's tuning took", best)
+    same = bench, best, [spaces[best]], journal, bench.derive.seeds[0], log, _leaders_recipe(found, best)
+    return {best: tuned(*same, seconds=searched + own.seconds)}
 
 
 def _best_known(found: Mapping[str, Contender], searched: SearchSpace, log: logging.Logger) -> Contender:
