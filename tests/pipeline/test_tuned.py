@@ -24,7 +24,7 @@ def test_the_derived_model_has_no_more_trials_than_the_others(sampler, tmp_path)
         count[-1] += 1
         return None, Fit(1, 0.5, 1, 0.0, ())
 
-    bench = SimpleNamespace(run=run(), derive=derive, train=train, start_of=lambda name: None)
+    bench = SimpleNamespace(run=run(), derive=derive, train=train, start_of=lambda name: None, start=None)
     for name, own in (("lightgcn", designs[1:2]), ("derived", designs)):
         count.append(0)
         found = tuned(bench, name, own, tmp_path / "journal", 0, logging.getLogger())
@@ -45,7 +45,7 @@ def test_a_concat_readout_is_trained_without_the_contrast_and_says_so(trials, tm
         return None, Fit(1, 0.5, 1, 0.0, ())
 
     bench = SimpleNamespace(
-        run=run("loss.contrast=0.2"), derive=derive, train=train, start_of=lambda name: None
+        run=run("loss.contrast=0.2"), derive=derive, train=train, start_of=lambda name: None, start=None
     )
     like = replace(recipe_of(bench.run), contrast=0.1)
     for name, contrasts in (("ngcf", {0.0}), ("lightgcn", {0.0, 0.1, 0.2})):
@@ -60,7 +60,7 @@ def test_a_concat_readout_is_trained_without_the_contrast_and_says_so(trials, tm
 
 def test_untuned_baselines_take_a_recipe_that_they_can_have(tmp_path):
     config = compose("derive", "run=x", "baselines=[ngcf,gcn]", "tune=[]", "random_genotypes=0")
-    bench = SimpleNamespace(run=run("loss.contrast=0.2"), derive=config)
+    bench = SimpleNamespace(run=run("loss.contrast=0.2"), derive=config, start=None)
     found = {c.name: c for c in choose(bench, GENOTYPE, None, None, logging.getLogger())}
     assert (found["ngcf"].recipe.contrast, found["gcn"].recipe.contrast) == (0.0, 0.2)
     assert (
@@ -80,7 +80,7 @@ def test_a_tuning_goes_on_for_so_many_seconds_and_ends_alike_when_asked_again(tm
         time.sleep(0.01)  # Optuna's own clock stops it, after a second
         return None, Fit(1, 0.5 + len(recipes) / 1e6, 1, 0.0, ())
 
-    bench = SimpleNamespace(run=run(), derive=derive, train=train, start_of=lambda name: None)
+    bench = SimpleNamespace(run=run(), derive=derive, train=train, start_of=lambda name: None, start=None)
     same = bench, "lightgcn", [space_of(load_space("lightgcn"))], tmp_path / "journal", 0, logging.getLogger()
     assert tuned(*same).tuned.finished == 3
     found = tuned(*same, seconds=31.0)
