@@ -82,8 +82,9 @@ class Graph:
         Degrees stay those of the whole graph, and the messages of weighted sums are divided by 1 - rate, so
         that they are right on average (the sparse dropout of NGCF, arXiv 1905.08108, section 2.4.2, as
         LightGCN's code has it; that an interaction is dropped as a whole: SGL, arXiv 2010.10783). A softmax
-        or a maximum over neighbours is over those that are left; filters (`svd`, `chebyshev`) are of the
-        whole graph, the step that follows them is not. Where rate is 0 it is the graph itself.
+        or a maximum over neighbours is over those that are left. Filters are of the whole graph: of
+        `chebyshev` the step that follows is not, `svd`, which no edge follows, gives what it gives there.
+        Where rate is 0 it is the graph itself.
         """
         if rate == 0.0:
             return self

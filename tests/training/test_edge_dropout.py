@@ -62,6 +62,14 @@ def test_nothing_passes_a_dropped_edge(tiny):
             assert float(found[item, 0]) == pytest.approx(float(weight), rel=1e-5)
 
 
+@pytest.mark.parametrize(("filter_", "same"), [("svd", True), ("chebyshev", False)])
+def test_filters_are_of_the_whole_graph_but_for_a_step_that_follows(tiny, filter_, same):
+    model = tiny.model(space=SearchSpace(1, (filter_,), ("light",), ("identity",), ("last",)))
+    with torch.no_grad():
+        whole, thin = model(tiny.graph).user, model(tiny.graph.thinned(0.4, gen())).user
+    assert torch.allclose(whole, thin) == same
+
+
 def test_messages_are_right_on_average(tiny):
     model, generator = tiny.model(space=ONE), gen()
     with torch.no_grad():
