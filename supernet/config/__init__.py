@@ -16,7 +16,7 @@ from supernet.config.load import (
 from supernet.config.registry import SCHEMAS, register_schemas
 from supernet.config.schemas import GraphConfig, SpaceConfig, StartConfig, TextConfig, TrainConfig
 from supernet.config.text_checks import check_packages
-from supernet.config.tree import conf_folder, published_names
+from supernet.config.tree import conf_folder, depth_of, published_names
 
 __all__ = [
     "PRETUNED",
@@ -31,6 +31,7 @@ __all__ = [
     "arguments",
     "check_packages",
     "conf_folder",
+    "depth_of",
     "given_keys",
     "load_published",
     "load_space",

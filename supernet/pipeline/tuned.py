@@ -12,6 +12,7 @@ from supernet.config import (
     DeriveConfig,
     TrainConfig,
     arguments,
+    depth_of,
     load_published,
     published_names,
     tuning_defaults,
@@ -35,7 +36,8 @@ UNBOUNDED = 1 << 30
 """Trials, where the seconds alone bound them."""
 
 REFINED = (DERIVED, "lightgcn_pp")
-"""Models whose numbers are tuned with their recipes: the searched one, and the one published so."""
+"""Models whose numbers are tuned with their recipes: the searched one, and the one published so, in any
+depth."""
 
 
 def tuned(
@@ -63,7 +65,8 @@ def tuned(
     if "item_norm" in settings.space and "mlp" in space_of(bench.run.space).candidates()["score"]:
         raise InputError("tuning.space.item_norm: the run's space has the mlp score, which has no norm")
     recipe = load_published(name)[1] if name in published_names() else recipe_of(bench.run)
-    scalars = [scalar for space in designs for scalar in space.scalars()] if name in REFINED else []
+    refined = depth_of(name)[0] in REFINED
+    scalars = [scalar for space in designs for scalar in space.scalars()] if refined else []
     recipe, plain = contrasted(recipe, designs)
     if _wide(designs):
         left = {key: spec for key, spec in settings.space.items() if key != "contrast"}

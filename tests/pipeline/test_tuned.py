@@ -90,3 +90,18 @@ def test_a_tuning_goes_on_for_so_many_seconds_and_ends_alike_when_asked_again(tm
     made = len(recipes)
     assert tuned(*same, seconds=31.0).tuned.finished == made == len(recipes)
     assert tuned(*same, seconds=20.0).tuned.finished == made == len(recipes)
+
+
+def test_numbers_of_lightgcn_pp_are_tuned_in_any_depth(tmp_path):
+    derive, asked = compose("derive", "run=x", "tuning.trials=3", "tuning.sampler=random"), []
+
+    def train(space, recipe, seed, watch, start):
+        asked.append(space.fingerprint())
+        return None, Fit(1, 0.5, 1, 0.0, ())
+
+    bench = SimpleNamespace(run=run(), derive=derive, train=train, start_of=lambda name: None)
+    for name, several in (("lightgcn_pp", True), ("lightgcn_pp(1)", True), ("lightgcn(1)", False)):
+        asked.clear()
+        own = [space_of(load_space(name))]
+        tuned(bench, name, own, tmp_path / "journal", 0, logging.getLogger())
+        assert (len(set(asked)) > 1) == several, name
