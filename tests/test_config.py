@@ -240,6 +240,7 @@ def test_names_and_ranges_are_checked(override, message):
         (["protocol=paper", "epochs=5", "tuning.trials=0", "open_test=false"], "open_test=false is of"),
         (["recipes=metrics.json"], "tuning.trials=5, but recipes are taken over; set tuning.trials=0"),
         (["tune=[derived,lightgnn]"], "tune: unknown name 'lightgnn'; choose from: all, derived, random"),
+        (["untuned=[lightgcn]"], "untuned: unknown name 'lightgcn'; choose from: "),
     ],
 )
 def test_protocols_and_their_keys_must_agree(overrides, message):

@@ -132,8 +132,9 @@ def validate_derive(config: DeriveConfig) -> None:
             raise InputError(f"seeds must be at least 0, found {seed}")
     if len(set(config.baselines)) < len(config.baselines):
         raise InputError(f"baselines: a name occurs twice in {list(config.baselines)}")
-    for name in config.fuse:
-        known("fuse", name, tuple(BASELINES))
+    for key in ("fuse", "untuned"):
+        for name in getattr(config, key):
+            known(key, name, tuple(BASELINES))
     _at_least(config, "designs", 1)
     if not 0 <= config.once_below <= 1:
         raise InputError(f"once_below must lie in [0, 1], found {config.once_below}")

@@ -66,6 +66,9 @@ class DeriveConfig:
     baselines: list[str] = field(
         default_factory=list
     )  # pop, item_knn, user_knn, ease, slim, gf_cf, cheby_cf, and names of fixed spaces in conf/space
+    untuned: list[str] = field(
+        default_factory=list
+    )  # closed forms that keep their default settings: ease takes the cube of the items to fit
     designs: int = 3  # of the best that the search judged; the derived model's tuning chooses among them
     fuse: list[str] = field(
         default_factory=lambda: ["ease", "cheby_cf"]

@@ -185,18 +185,24 @@ class Bench:
             self._scores[key] = BASELINES[name](pairs, self.data.n_users, self.data.n_items, **settings)
         return self._scores[key]
 
+    def budget(self, name: str) -> TuningSettings:
+        """For the settings of the closed form `name`: no trial where derive.untuned names it."""
+        settings = TuningSettings(**arguments(self.derive.tuning))
+        return replace(settings, trials=0) if name in self.derive.untuned else settings
+
     def closed_form(
         self, name: str, given: dict[str, Any] | None, journal: Path, log: logging.Logger
     ) -> Trained:
         """Choose a baseline's settings on valid unless they are given, fit it to what the refitted models
         know, and list items for every user."""
-        budget = TuningSettings(**arguments(self.derive.tuning))
-        seed = self.derive.seeds[0]
+        budget, seed = self.budget(name), self.derive.seeds[0]
         chosen = choose_settings(name, self.run, self.data, budget, journal, seed, log, given)
         self._scores.clear()  # its fit is timed
         start = time.perf_counter()
         parts = KNOWN if self.derive.refit else LEARNT
         tuned = f"tuned: {chosen.trials} trials" if chosen.trials else ""
+        if given is None and name in self.derive.untuned:
+            tuned = "the default settings, untuned"
         note = "; ".join(filter(None, [BASELINES[name].note(self.data.n_items), tuned]))
         outcome = Trained(torch.full((self.data.n_users, self.depth), -1), 0, chosen.score, 0.0, note=note)
         try:

@@ -146,6 +146,7 @@ def with_fusion(
 ) -> Contender:
     """The contender with the fusion that the valid part asks for, and with derive.epochs_once its epochs."""
     what = [design(contender), contender.recipe, bench.derive.fuse, bench.derive.tuning, bench.derive.seeds]
+    what += [bench.derive.untuned] if bench.derive.untuned else []
     made = kept.get("fusion", what, lambda: choose_fusion(bench, contender, journal, log))
     fusion = Fusion(**made.settings) if made.settings else None
     note = f"{contender.note}; fused with {fusion.name}, share {fusion.share}" if fusion else contender.note

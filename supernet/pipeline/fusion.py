@@ -10,12 +10,10 @@ from typing import Any
 
 import torch
 
-from supernet.config import arguments
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.closed_forms import choose_settings
 from supernet.pipeline.contenders import Contender, Fusion, Trained
 from supernet.pipeline.stages import LEARNT, score_of, score_validator
-from supernet.training.study import TuningSettings
 
 SHARES = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)
 """What the closed form's share is chosen from, beside 0."""
@@ -47,9 +45,8 @@ def choose_fusion(bench: Bench, contender: Contender, journal: Path, log: loggin
         if name == "ease" and bench.data.n_items > EASE_ITEMS:
             log.info("fusion: ease is not tried, %d items are more than %d", bench.data.n_items, EASE_ITEMS)
             continue
-        budget = TuningSettings(**arguments(bench.derive.tuning))
         before = time.perf_counter()
-        found = choose_settings(name, bench.run, bench.data, budget, journal, seed, log)
+        found = choose_settings(name, bench.run, bench.data, bench.budget(name), journal, seed, log)
         earlier += max(0.0, found.seconds - (time.perf_counter() - before))
         for share in SHARES:
             fusion = Fusion(name, share, found.values)

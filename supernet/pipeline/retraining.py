@@ -97,7 +97,9 @@ def closed_forms(
             def make(name: str = name, given: dict[str, Any] | None = given) -> Trained:
                 return bench.closed_form(name, given, journal, log)
 
-            outcomes[name] = [kept.get(name, [bench.derive.tuning, given, bench.derive.seeds[0]], make)]
+            what = [bench.derive.tuning, given, bench.derive.seeds[0]]
+            what += ["untuned"] if name in bench.derive.untuned else []
+            outcomes[name] = [kept.get(name, what, make)]
             log.info("%s: %.1f s", name, outcomes[name][0].seconds)
     return outcomes
 

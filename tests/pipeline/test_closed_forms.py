@@ -117,6 +117,16 @@ def test_the_chosen_settings_are_fitted_to_all_that_is_known(planted, run, data,
     assert torch.equal(last.items, data.pairs(["train", "alpha", "valid"]).items)
 
 
+def test_what_is_left_untuned_has_its_default_settings_and_says_so(planted, run, data, tmp_path):
+    derive = DeriveConfig(tuning=_tuning(trials=15), untuned=["planted"])
+    bench = Bench(data, run, derive, torch.device("cpu"))
+    trained = bench.closed_form("planted", None, tmp_path / "journal", LOG)
+    assert (trained.settings, trained.note) == ({"strength": 1}, "planted; the default settings, untuned")
+    assert len(planted) == 1, "it is fitted once"
+    taken = bench.closed_form("planted", {"strength": 2}, tmp_path / "journal", LOG)
+    assert (taken.settings, taken.note) == ({"strength": 2}, "planted"), "recipes of another run count"
+
+
 def _diverge(train, n_users, n_items):
     raise FloatingPointError("no inverse")
 

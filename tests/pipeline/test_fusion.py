@@ -74,6 +74,14 @@ def test_ease_is_not_tried_on_too_many_items(bench, contender, tmp_path, monkeyp
     assert "ease is not tried" in caplog.text
 
 
+def test_an_untuned_closed_form_is_fused_by_its_default_settings(run, contender, tmp_path):
+    asked = compose("derive", "run=x", "tuning.trials=3", "fuse=[ease]", "untuned=[ease]", "seeds=[3]")
+    bench = Bench(load_data(run).without("test"), run, asked, torch.device("cpu"))
+    outcome = choose_fusion(bench, contender, tmp_path / "journal", LOG)
+    assert outcome.settings["settings"] == {"l2": 250.0}
+    assert not (tmp_path / "journal").exists(), "no trial was made"
+
+
 def test_lists_are_by_both_scores_of_the_refitted_parts(bench, contender):
     settings = {"l2": 5.0}
     trained = bench.retrain(

@@ -152,7 +152,7 @@ def test_lists_under_rules_and_their_effects_are_read_back(tmp_path):
 def test_a_closed_forms_outcome_is_of_the_seed_that_chose_its_settings(tmp_path):
     asked = []
     for seeds in ([0, 1], [0, 2], [5, 6]):
-        derive = SimpleNamespace(baselines=["pop"], tuning="tpe", seeds=seeds)
+        derive = SimpleNamespace(baselines=["pop"], tuning="tpe", seeds=seeds, untuned=[])
         bench = SimpleNamespace(
             derive=derive,
             closed_form=lambda *_: asked.append(seeds[0]) or replace(outcome(), model=None),  # noqa: B023
