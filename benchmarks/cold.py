@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, derive, search, words_of
+from benchmarks.command import data_folder, derive, run_folder, search, words_of
 from benchmarks.lines import add_results
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "cold.jsonl"
@@ -38,8 +38,7 @@ QUICK = {
 def main() -> None:
     """Search, derive, print."""
     chosen = arguments(sys.argv[1:])
-    folder = Path(chosen["run"] or f"runs/cold-{chosen['side']}-{chosen['data']}")
-    quick = chosen["quick"] == "true"
+    folder, quick = run_folder(chosen, f"cold-{chosen['side']}-{chosen['data']}"), chosen["quick"] == "true"
     search(folder, *source(chosen), *(QUICK["train"] if quick else ()), *chosen["train"])
     more = [*USUAL, *(QUICK["derive"] if quick else ()), *chosen["derive"]]
     derive(folder, f"seeds=[{chosen['seeds']}]", *more)

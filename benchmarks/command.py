@@ -1,4 +1,4 @@
-"""What the benchmarks of whole runs share: KEY=VALUE words, and the two command lines."""
+"""What the benchmarks of whole runs share: KEY=VALUE words, their folders, and the two command lines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import measure
+from benchmarks.same_run import latest, require_same
 
 
 def words_of(script: str, words: Sequence[str], keys: dict[str, str], passed: Sequence[str]) -> dict:
@@ -30,6 +31,12 @@ def words_of(script: str, words: Sequence[str], keys: dict[str, str], passed: Se
     return found
 
 
+def run_folder(found: dict, name: str) -> Path:
+    """The folder that the words name, else runs/NAME, and for the small form runs/NAME-quick: what a full run
+    goes on with is never a small one."""
+    return Path(found["run"] or f"runs/{name}{'-quick' if found['quick'] == 'true' else ''}")
+
+
 def part_of(script: str, word: str) -> tuple[int, int]:
     """K/N as numbers. Errors: SystemExit where it is not that, or K not below N."""
     own, _, parts = word.partition("/")
@@ -47,8 +54,7 @@ def data_folder(script: str, name: str) -> Path:
 
 def run(script: str, *overrides: str) -> None:
     """Run one of the command lines; its tables go to standard error. A later override replaces an earlier."""
-    last = {word.partition("=")[0].lstrip("+"): word for word in overrides}
-    command = [script, *last.values()]
+    command = [script, *latest(overrides)]
     print("benchmark:", *command, file=sys.stderr, flush=True)
     done = subprocess.run([sys.executable, *command], cwd=measure.ROOT, stdout=sys.stderr, check=False)
     if done.returncode:
@@ -56,16 +62,20 @@ def run(script: str, *overrides: str) -> None:
 
 
 def derive(folder: Path, *overrides: str) -> None:
-    """derive.py of the run in `folder`, which goes on where it was stopped; nothing where it has ended."""
-    if not (folder / "metrics.json").is_file():
+    """derive.py of the run in `folder`, which goes on where it was stopped; nothing where it has ended.
+    Errors: SystemExit where it has ended with other overrides than these."""
+    if (folder / "metrics.json").is_file():
+        require_same("derive", folder / "derive.yaml", overrides)
+    else:
         run("derive.py", f"run={folder}", *overrides)
 
 
 def search(folder: Path, *overrides: str) -> None:
-    """train.py in `folder`, or the rest of it where it was stopped; nothing where it has ended."""
+    """train.py in `folder`, or the rest of it where it was stopped; nothing where it has ended. Errors:
+    SystemExit where it was begun with other overrides than these."""
+    begun = folder / "config.yaml"
+    if begun.is_file():
+        require_same("train", begun, overrides)
     if (folder / "genotype.json").is_file():
         return
-    if (folder / "config.yaml").is_file():
-        run("train.py", f"resume={folder}")
-    else:
-        run("train.py", f"run={folder}", *overrides)
+    run("train.py", *([f"resume={folder}"] if begun.is_file() else [f"run={folder}", *overrides]))

@@ -30,7 +30,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, derive, search, words_of
+from benchmarks.command import data_folder, derive, run_folder, search, words_of
 from supernet.config import DeriveConfig, arguments, load_train_config
 from supernet.pipeline.bench import Bench
 from supernet.pipeline.stages import load_data, recipe_of, space_of
@@ -70,7 +70,7 @@ Curve = list[dict[str, float]]
 def main() -> None:
     """The source once, then every seed."""
     chosen = arguments_of(sys.argv[1:])
-    folder = Path(chosen["run"] or f"runs/transfer-{folder_of(chosen['data']).name}")
+    folder = run_folder(chosen, f"transfer-{folder_of(chosen['data']).name}")
     source = folder / f"source-{folder_of(chosen['source']).name}"
     searched(source, chosen["source"], chosen, ["seed=0"])
     derive(source, *DERIVE, *(word for word in chosen["train"] if word.startswith("runtime.")))
