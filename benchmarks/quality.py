@@ -7,67 +7,51 @@ data: ml-100k, or a folder of $SUPERNET_DATA with an experiment of that name. st
 where no search has finished yet), tunes on valid, retrains once a seed and opens the test part once. paper
 takes the genotype and the recipes of the strict run in FOLDER (its metrics.json, or recipes.json where
 derive.open_test=false left its test part closed), trains on the published train file for the epochs chosen
-there, and derives in FOLDER-paper. --quick is the small form that tests run. Models are printed
-one a JSON line, the verdict last; they are appended to benchmarks/results/quality.jsonl unless quick.
+there, and derives in FOLDER-paper. What a kill left in FOLDER is gone on with, and what has ended there is
+reported, if it was begun with the same words. Large data have bounds (quality_models.py), which derive.KEY
+changes: a model is tuned for ten minutes, EASE has its default settings, and lightgcn_bpr is left out
+(benchmarks/reproduction.py trains it). --quick is the small form that tests run. Models are printed one a
+JSON line, the verdict last; they are appended to benchmarks/results/quality.jsonl unless quick.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import sys
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, run, search, words_of
+from benchmarks.command import data_folder, derive, run_folder, search, words_of
 from benchmarks.lines import add_results
+from benchmarks.quality_lines import quality_lines
+from benchmarks.quality_models import QUICK, baselines, listed, sizes, tuning
 
 RESULTS = measure.ROOT / "benchmarks" / "results" / "quality.jsonl"
 FILES = {"ml-1m": "interactions.tsv"}
 """Of a folder whose reader wants one file."""
 
-CLOSED = ("pop", "item_knn", "user_knn", "ease", "slim", "gf_cf", "cheby_cf")
-TRAINED = ("mf", "lightgcn", "lightgcn_pp", "gcn", "graphsage", "gat", "ngcf", "gin")
-PUBLISHED = ("lightgcn_bpr",)
-ITEM_NORM = "+tuning.space.item_norm={low: 0.5, high: 1.0}"
-CORRECTION = "+tuning.space.correction={choices: [0.0, 0.25, 0.5]}"
-TUNING = ("tuning.trials=8", "epochs_once=true", "once_below=0.9", ITEM_NORM)
-"""Of every trained model alike."""
-
-UNIFORM = ("ml-100k", "ml-1m")
-"""Experiments whose negatives are drawn uniformly; others take those of the batch, whose popularity there is
-a correction for."""
-
-QUICK = {
-    "train": ("search.epochs=2", "search.select_steps=5", "search.select_pool=4", "training.epochs=2"),
-    "derive": ("random_genotypes=1", "baselines=[pop,item_knn,gf_cf,mf,lightgcn]"),
-    "strict": ("tuning.trials=1", "fuse=[gf_cf]"),
-}
-
 
 def main() -> None:
     """Search, derive, print."""
     chosen = arguments(sys.argv[1:])
-    folder = Path(chosen["run"] or f"runs/quality-{chosen['data']}")
-    quick = chosen["quick"] == "true"
+    folder, quick = run_folder(chosen, f"quality-{chosen['data']}"), chosen["quick"] == "true"
     search(folder, *source(chosen["data"]), *(QUICK["train"] if quick else ()), *chosen["train"])
     if chosen["only"] == "search":
         return
+    size = sizes(folder)
     if chosen["protocol"] == "paper":
         strict, folder = folder, folder.with_name(f"{folder.name}-paper")
         recipes = copied(strict, folder)
         more = ["protocol=paper", f"recipes={recipes}", "tune=[]", "tuning.trials=0"]
     else:
-        more = [f"tune=[{','.join(['derived', *TRAINED])}]", *TUNING]
-        more += [] if chosen["data"] in UNIFORM else [CORRECTION]
-        more += QUICK["strict"] if quick else ()
-    derive(chosen, folder, more, quick)
-    if not (folder / "metrics.json").is_file():
-        return  # derive.open_test=false
-    report(chosen, folder, quick)
+        more = [*tuning(chosen["data"], *size), *(QUICK["strict"] if quick else ())]
+    usual = [f"baselines={listed(baselines(*size))}", f"seeds=[{chosen['seeds']}]"]
+    derive(folder, *usual, *more, *(QUICK["derive"] if quick else ()), *chosen["derive"])
+    if (folder / "metrics.json").is_file():  # else derive.open_test=false
+        report(chosen, folder, quick)
 
 
 def arguments(words: list[str]) -> dict:
@@ -98,27 +82,28 @@ def source(name: str) -> list[str]:
     return [f"experiment={name}", f"data.path={path}"]
 
 
-def derive(chosen: dict, folder: Path, more: list[str], quick: bool) -> None:
-    """derive.py with every baseline."""
-    baselines = [*CLOSED, *TRAINED, *PUBLISHED]
-    usual = [
-        f"baselines=[{','.join(baselines)}]",
-        f"seeds=[{chosen['seeds']}]",
-        *more,
-    ]
-    run("derive.py", f"run={folder}", *usual, *(QUICK["derive"] if quick else ()), *chosen["derive"])
-
-
 def copied(strict: Path, folder: Path) -> Path:
-    """The search of a strict run, to be derived again; returns the file of its recipes."""
+    """The search of a strict run, to be derived again; returns the file of its recipes. Errors: SystemExit
+    where there is none, or `folder` has the derivation of another search."""
     found = [strict / name for name in ("metrics.json", "recipes.json") if (strict / name).is_file()]
     if not found:
         sys.exit(f"quality.py: {strict / 'metrics.json'}: no such file; run protocol=strict first")
+    here, there = (genotype_of(path) for path in (folder / "metrics.json", found[0]))
+    if here not in (None, there):
+        sys.exit(
+            f"quality.py: {folder / 'metrics.json'}: genotype is {here}, and {there} in {found[0]}; "
+            f"move {folder} away, to derive anew"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("config.yaml", "genotype.json", "checkpoint.pt"):
         if (strict / name).is_file():
             shutil.copyfile(strict / name, folder / name)
     return found[0]
+
+
+def genotype_of(path: Path) -> str | None:
+    """The design that a metrics.json or recipes.json is of, None where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8"))["genotype"] if path.is_file() else None
 
 
 def report(chosen: dict, folder: Path, quick: bool) -> None:
@@ -132,35 +117,7 @@ def report(chosen: dict, folder: Path, quick: bool) -> None:
         "commit": measure.commit(),
         "processor": measure.processor(),
     } | measure.versions()
-    lines = [model_line(name, model, found, same) for name, model in found["models"].items()]
-    lines.append(
-        {"name": f"quality/{chosen['data']}/verdict", "value": found["verdict"], "unit": "sentence"}
-        | {key: found[key] for key in ("derived_ahead", "derived_wins", "beaten_by", "holm_p")}
-        | same
-    )
-    add_results(RESULTS, lines, not quick)
-
-
-def model_line(name: str, model: dict, found: dict, same: dict) -> dict:
-    """NDCG@20 as the value, the other means and the spread over seeds beside it."""
-    values = model["metrics"]["ndcg@20"]
-    seconds = model["seconds"] + (found["search_seconds"] or 0.0) * (name == "derived")
-    return {
-        "name": f"quality/{same['data']}/{name}",
-        "value": statistics.fmean(values),
-        "unit": "ndcg@20",
-        "min": min(values),
-        "max": max(values),
-        "repeats": len(values),
-        "sd": statistics.stdev(values) if len(values) > 1 else None,
-        "seeds": found["seeds"][: len(values)],
-        "metrics": {metric: statistics.fmean(per_seed) for metric, per_seed in model["metrics"].items()},
-        "seconds": seconds,
-        "epochs": model["epochs"],
-        "note": model["note"],
-        "recipe": model["recipe"],
-        "holm_p": found["holm_p"].get(name),
-    } | same
+    add_results(RESULTS, quality_lines(found, same), not quick)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,12 @@ latest run."""
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.quality_lines import SEARCHED
+from supernet.pipeline.contenders import is_rival
 from supernet.pipeline.protocol import PROTOCOLS
 
 EARLY = ("social",)
@@ -16,10 +20,16 @@ ALONE = (
     "without training below have others on the same split."
 )
 
-NAMED = ("mf", "lightgcn_pp", "graphsage", "gat", "ngcf", "gcn")
-"""Networks that may have been run with LightGCN's recipe."""
+OWNERS = {"lightgcn": "LightGCN's", "derived": "the derived model's"}
+"""Whose recipe another model may have been run with, by the name in its note."""
 
-LENT = "not tuned on their own, but run with LightGCN's recipe, so that a lead over them proves little."
+LENT = "not tuned on their own, but run with {owner} recipe, so that a lead over them proves little."
+
+TOLD = "Not tuned on their own"
+"""Of a verdict that names these models itself."""
+
+BEYOND = "@20"
+"""Where the names end of the metrics beyond accuracy that are shown."""
 
 
 def quality_tables(path: Path) -> list[str]:
@@ -41,8 +51,9 @@ def quality_tables(path: Path) -> list[str]:
         "`python benchmarks/sources.py scenario=NAME`, which runs fewer models. ± is the sample standard "
         "deviation over seeds; p is Holm's, of the paired Wilcoxon test of the derived model against the "
         "row, over users with the seeds averaged. Seconds are those of one seed's model with its tuning, "
-        "and for the derived model the search. Searches before commit 21e8418 chose by "
-        "the search.select=rescored of then: a pool of nine designs, two rounds.",
+        "and for the derived model and its network alone the search (“+ search”: an earlier release's row, "
+        "without it). Beyond accuracy is explained in every run's results.md. Searches before commit 21e8418 "
+        "chose by the search.select=rescored of then: a pool of nine designs, two rounds.",
     ]
     for (case, protocol), models in groups.items():
         parts += table(case, protocol, models)
@@ -68,13 +79,46 @@ def table(case: str, protocol: str, models: dict[str, dict]) -> list[str]:
         "| model | NDCG@20 | Recall@20 | seeds | epochs | seconds | p | chosen by |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    lines += [line(name, row) for name, row in sorted(models.items(), key=lambda pair: -pair[1]["value"])]
-    trained = [name for name, row in models.items() if any(row["epochs"]) and not name.startswith("derived")]
+    lines += [line(name, row) for name, row in ordered(models)]
+    lines += beyond_table(models)
+    trained = {name: row["note"] for name, row in models.items() if any(row["epochs"]) and is_rival(name)}
     if not trained:
         return [*lines, "", ALONE]
-    lent = [name for name, row in models.items() if name in NAMED and "lightgcn's recipe" in row["note"]]
-    told = f" {', '.join(lent)}: {LENT}" if lent else ""
-    return [*lines, "", verdict["value"] + told]
+    told = [] if TOLD in verdict["value"] else lent(trained)
+    return [*lines, "", " ".join([verdict["value"], *told])]
+
+
+def lent(notes: Mapping[str, str]) -> list[str]:
+    """Which models had another's recipe, a sentence for each owner; notes: of the trained models."""
+    owned: dict[str, list[str]] = {}
+    for name, note in notes.items():
+        if found := re.match(r"(\w+)'s recipe\b", note):
+            owned.setdefault(OWNERS.get(found[1], f"{found[1]}'s"), []).append(name)
+    return [f"{', '.join(names)}: {LENT.format(owner=owner)}" for owner, names in owned.items()]
+
+
+def beyond_table(models: Mapping[str, dict]) -> list[str]:
+    """What the lists are made of, in the order of the first table; nothing where no row tells it."""
+    told = {name: row for name, row in ordered(models) if row.get("beyond")}
+    if not told:
+        return []
+    metrics = [name for name in next(iter(told.values()))["beyond"] if name.endswith(BEYOND)]
+    names = [f"coverage{BEYOND}", *metrics]
+    lines = ["", f"| model | {' | '.join(names)} |", f"| --- |{' ---: |' * len(names)}"]
+    for name, row in told.items():
+        values = row["metrics"] | row["beyond"]
+        lines.append(f"| {shown(name)} | {' | '.join(f'{values[metric]:.4g}' for metric in names)} |")
+    return lines
+
+
+def ordered(models: Mapping[str, dict]) -> list[tuple[str, dict]]:
+    """The best first."""
+    return sorted(models.items(), key=lambda pair: -pair[1]["value"])
+
+
+def shown(name: str) -> str:
+    """The derived model stands out."""
+    return f"**{name}**" if name == "derived" else name
 
 
 def line(name: str, row: dict) -> str:
@@ -82,7 +126,8 @@ def line(name: str, row: dict) -> str:
     sd = "" if row["sd"] is None else f" ± {row['sd']:.4f}"
     epochs = f"{min(row['epochs'])}…{max(row['epochs'])}" if any(row["epochs"]) else ""
     p = "" if row["holm_p"] is None else f"{row['holm_p']:.2g}"
-    bold = "**" if name == "derived" else ""
     recall, seeds = f"{row['metrics']['recall@20']:.4f}", row["repeats"]
-    cells = [f"{bold}{name}{bold}", f"{row['value']:.4f}{sd}", recall, seeds, epochs]
-    return "| " + " | ".join(map(str, [*cells, f"{row['seconds']:,.0f}", p, row["note"]])) + " |"
+    cells = [shown(name), f"{row['value']:.4f}{sd}", recall, seeds, epochs]
+    lacks = name in SEARCHED and name != "derived" and "search_seconds" not in row
+    seconds = f"{row['seconds']:,.0f}{' + search' if lacks else ''}"
+    return "| " + " | ".join(map(str, [*cells, seconds, p, row["note"]])) + " |"

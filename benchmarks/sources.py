@@ -24,9 +24,10 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
 
 from benchmarks import measure
-from benchmarks.command import data_folder, derive, search, words_of
+from benchmarks.command import data_folder, derive, run_folder, search, words_of
 from benchmarks.lines import add_results
-from benchmarks.quality import QUICK, model_line
+from benchmarks.quality_lines import quality_lines
+from benchmarks.quality_models import QUICK
 from benchmarks.source_lines import compared_with_itself, same_of, search_line, source_line
 from supernet.pipeline.contenders import RULED
 from supernet.space.genotype import Genotype
@@ -98,8 +99,7 @@ def main() -> None:
     found = words_of("sources.py", sys.argv[1:], keys, ("train", "derive"))
     if found["scenario"] not in SCENARIOS:
         sys.exit(f"sources.py: give scenario=NAME, one of {', '.join(SCENARIOS)}")
-    folder = Path(found["run"] or f"runs/sources-{found['scenario']}")
-    quick = found["quick"] == "true"
+    folder, quick = run_folder(found, f"sources-{found['scenario']}"), found["quick"] == "true"
     search(folder, *source(found["scenario"]), *(QUICK["train"] if quick else ()), *found["train"])
     more = ("tuning.trials=1", "tune=[derived]", "baselines=[pop]") if quick else ()
     derive(folder, f"seeds=[{found['seeds']}]", *DERIVE, *more, *found["derive"])
@@ -137,14 +137,8 @@ def report(scenario: str, folder: Path, quick: bool) -> None:
         for name, comparison in found["ablations"].items()
         if name != RULED and not compared_with_itself(found, name, genotype)
     ]
-    models = [model_line(name, model, found, same) for name, model in found["models"].items()]
-    models.append(
-        {"name": f"quality/{scenario}/verdict", "value": found["verdict"], "unit": "sentence"}
-        | {key: found[key] for key in ("derived_ahead", "derived_wins", "beaten_by", "holm_p")}
-        | same
-    )
     add_results(RESULTS, lines, not quick)
-    add_results(RESULTS.with_name("quality.jsonl"), models, not quick)
+    add_results(RESULTS.with_name("quality.jsonl"), quality_lines(found, same), not quick)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import quality
 from benchmarks.cold_tables import cold_tables
+from benchmarks.quality_models import baselines, listed, tuning
 from supernet.space.genotype import Genotype
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +62,55 @@ def test_encoding_is_checked_and_its_rows_are_complete(mode):
     expected = {"text_encoding_over_model", "text_second_run_seconds", "text_table_pass_gib"}
     assert expected <= names if mode == "--quick" else not rows
     assert all(set(row) >= KEYS and row["min"] <= row["value"] <= row["max"] for row in rows)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("recbole") is None, reason="its wheel holds ml-100k")
+def test_quality_in_its_small_form_is_told_again_and_kept_nowhere(tmp_path):
+    kept, same = quality.RESULTS.read_bytes(), ("data=ml-100k", f"run={tmp_path / 'q'}", "seeds=0")
+    rows = run("quality.py", *same, "--quick")
+    models = {row["name"].removeprefix("quality/ml-100k/") for row in rows}
+    small = {"derived", "pop", "item_knn", "gf_cf", "mf", "lightgcn", "random (mean of 1)", "verdict"}
+    assert models - {"network alone"} == small, "the network is alone where the valid part asks for a fusion"
+    for row in rows[:-1]:
+        assert set(row) >= KEYS | {"beyond", "cohorts", "search_seconds"}, row
+        assert (row["search_seconds"] > 0) == (row["name"].split("/")[2] in ("derived", "network alone"))
+    assert run("quality.py", *same, "--quick") == rows, "of the same derivation, not of another"
+    command = [sys.executable, str(ROOT / "benchmarks" / "quality.py"), *same]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert "search.epochs is 2 there" in done.stderr, "a full run does not go on with a small one"
+    assert quality.RESULTS.read_bytes() == kept
+
+
+def test_every_baseline_of_quality_is_tuned_and_measured(tmp_path):
+    def command(script, *words):
+        line = [sys.executable, str(ROOT / script), *words]
+        done = subprocess.run(line, check=False, capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    small = (
+        "model.dim=8",
+        "search.epochs=1",
+        "search.warmup=0",
+        "search.select_steps=2",
+        "training.epochs=2",
+    )
+    more = ("search.select_pool=3", "runtime.threads=1", "search.settle=1")
+    command("train.py", "data=planted", "space=recommender", *small, *more, f"run={tmp_path / 'r'}")
+    names = baselines(600, 300)
+    words = [f"baselines={listed(names)}", *tuning("planted", 600, 300), "tuning.trials=1", "seeds=[0]"]
+    rest = ("random_genotypes=0", "fuse=[]", "ablate=false", "runtime.threads=1")
+    command("derive.py", f"run={tmp_path / 'r'}", *words, *rest)
+    models = json.loads((tmp_path / "r" / "metrics.json").read_text(encoding="utf-8"))["models"]
+    assert list(models) == ["derived", *names]
+    for name, model in models.items():
+        assert 0 < model["metrics"]["ndcg@20"][0] <= 1, name
+        tuned = name not in ("pop", "lightgcn_bpr")
+        assert ("tuned: 1 " in model["note"]) == tuned, (name, model["note"])
+    assert models["lightgcn_bpr"]["note"] == "its published recipe"
+    layers = {name: "layer2/convolve" in (models[name]["choices"] or {}) for name in names}
+    assert not layers["lightgcn(1)"] | layers["lightgcn_pp(1)"]
+    assert layers["lightgcn(3)"] & layers["lightgcn"]
 
 
 def test_quality_tells_every_model_and_the_verdict(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 from benchmarks import measure
 from benchmarks.published_tables import reproduction_tables
-from benchmarks.quality import model_line
+from benchmarks.quality_lines import quality_lines
 from benchmarks.quality_tables import quality_tables
 from benchmarks.report import missed
 from benchmarks.source_lines import same_of
@@ -12,23 +12,21 @@ from benchmarks.source_lines import same_of
 
 def lines_of(same, **values):
     """The line of each model, and the verdict that ends a run."""
-    found = {"seeds": [0], "search_seconds": 1.0, "holm_p": {}}
-    models = [
-        model_line(
-            name,
-            {
-                "metrics": {"ndcg@20": [value], "recall@20": [value]},
-                "seconds": 1.0,
-                "epochs": [3],
-                "note": "",
-                "recipe": None,
-            },
-            found,
-            same,
-        )
+    found = {"seeds": [0], "search_seconds": 1.5, "holm_p": {}, "verdict": "So."}
+    found |= dict.fromkeys(("derived_ahead", "derived_wins", "beaten_by"))
+    found["models"] = {
+        name: {
+            "metrics": {"ndcg@20": [value], "recall@20": [value], "coverage@20": [0.9]},
+            "beyond": {"gini@10": [0.1], "gini@20": [0.4], "popularity@20": [123.456]},
+            "cohorts": {"tail/recall@20": [0.01]},
+            "seconds": 40.0,
+            "epochs": [3],
+            "note": "",
+            "recipe": None,
+        }
         for name, value in values.items()
-    ]
-    return [*models, {"name": f"quality/{same['data']}/verdict", "value": "So.", "unit": "sentence"} | same]
+    }
+    return quality_lines(found, same)
 
 
 def quality_same(data):
@@ -51,7 +49,7 @@ def test_a_scenario_does_not_replace_the_data_set_of_its_name(tmp_path):
     for line in quality_tables(path):
         if line.startswith("### "):
             tables[line] = models = []
-        elif line.startswith("| ") and "NDCG" not in line and "---" not in line:
+        elif line.count("|") == 9 and "NDCG" not in line and "---" not in line:
             models.append(line.split("|")[1].strip())
     assert tables == {
         "### ml-100k, strict protocol": ["**derived**", "ease", "lightgcn"],
@@ -90,7 +88,48 @@ def test_a_verdict_is_told_where_there_is_one_and_what_it_rests_on(tmp_path):
     assert last(alone).startswith("No verdict: no other trained model")
     both = lines_of(quality_same("gowalla"), derived=0.1, lightgcn_pp=0.2)
     assert last(noted(both, "tuned: 8 trials")) == "So."
-    assert last(noted(both, "lightgcn's recipe")).startswith("So. lightgcn_pp: not tuned")
+    told = last(noted(both, "lightgcn's recipe, first seed alone"))
+    assert told.startswith("So. lightgcn_pp: not tuned on their own, but run with LightGCN's recipe, so")
+    names = ("gin", "random (mean of 3)", "lightgcn(1)", "mf", "derived with trust")
+    more = [
+        row | {"note": "derived's recipe"}
+        for row in lines_of(quality_same("gowalla"), derived=0.1, **dict.fromkeys(names, 0.2))[1:-1]
+    ]
+    told = last([both[0], *more, both[-1]])
+    assert told.startswith("So. gin, random (mean of 3), lightgcn(1), mf: not tuned")
+    assert "the derived model's recipe" in told
+    taken = noted(both, "lightgcn_pp's design and recipe, best on valid; tuned: 8 tpe trials")
+    assert last(taken) == "So."
+
+
+def test_the_network_alone_and_the_lists_under_rules_cost_the_search_too(tmp_path):
+    names = {"derived": 0.4, "derived with rules": 0.3, "network alone": 0.2, "lightgcn": 0.1}
+    rows = lines_of(quality_same("a"), **names)
+    found = [(row["seconds"], row["search_seconds"]) for row in rows[:-1]]
+    assert found == [(41.5, 1.5)] * 3 + [(40.0, 0.0)]
+    path = tmp_path / "quality.jsonl"
+
+    def seconds(rows):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        table = [line.split(" | ") for line in quality_tables(path) if line.startswith("| ")]
+        return [cells[5] for cells in table if len(cells) == 8][2:]
+
+    assert seconds(rows) == ["42", "42", "42", "40"]
+    earlier = [{k: v for k, v in row.items() if k != "search_seconds"} for row in rows]
+    assert seconds(earlier) == ["42", "42 + search", "42 + search", "40"]
+
+
+def test_what_lies_beyond_accuracy_has_a_table_where_the_rows_tell_it(tmp_path):
+    rows, path = lines_of(quality_same("a"), lightgcn=0.1, derived=0.4), tmp_path / "quality.jsonl"
+    assert rows[0]["cohorts"] == {"tail/recall@20": 0.01}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = quality_tables(path)
+    start = lines.index("| model | coverage@20 | gini@20 | popularity@20 |")
+    expected = ["| **derived** | 0.9 | 0.4 | 123.5 |", "| lightgcn | 0.9 | 0.4 | 123.5 |", "", "So."]
+    assert lines[start + 2 :] == expected
+    of_old = [{k: v for k, v in row.items() if k not in ("beyond", "cohorts")} for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in of_old))
+    assert "gini" not in "".join(quality_tables(path))
 
 
 def test_an_aim_that_is_missed_is_told():

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from benchmarks import quality, sources, transfer
+from benchmarks import quality_models, sources, transfer
 from supernet.config import given_keys, text_checks, typed, validate, validate_derive
 from supernet.runtime import InputError
 from supernet.training.losses import LOSSES, READ_WITH, SAMPLINGS, lacking
@@ -161,13 +161,17 @@ def test_what_recipes_leave_open_may_be_set(word):
 def test_every_scenario_of_the_benchmark_of_sources_is_a_command(scenario, monkeypatch):
     monkeypatch.setattr(text_checks, "NEEDS", {})
     _, files, overrides = sources.SCENARIOS[scenario]
-    check(*overrides, *(f"{key}=somewhere" for key in files), *sources.QUICK["train"])
+    check(*overrides, *(f"{key}=somewhere" for key in files), *quality_models.QUICK["train"])
     validate_derive(typed(compose("derive", "run=x", *sources.DERIVE)))
 
 
 def test_the_commands_of_other_benchmarks_are_read():
-    for more in ((*quality.TUNING, quality.CORRECTION), quality.QUICK["derive"], quality.QUICK["strict"]):
+    for more in (
+        (*quality_models.TUNING, quality_models.CORRECTION),
+        quality_models.QUICK["derive"],
+        quality_models.QUICK["strict"],
+    ):
         validate_derive(typed(compose("derive", "run=x", *more)))
     paper = ("protocol=paper", "recipes=x", "tune=[]", "tuning.trials=0")
-    validate_derive(typed(compose("derive", "run=x", *paper, *quality.QUICK["derive"])))
+    validate_derive(typed(compose("derive", "run=x", *paper, *quality_models.QUICK["derive"])))
     validate_derive(typed(compose("derive", "run=x", *transfer.DERIVE)))
