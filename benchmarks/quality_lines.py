@@ -46,7 +46,7 @@ def model_line(name: str, model: dict, found: dict, same: dict) -> dict:
         "note": model["note"],
         "recipe": model["recipe"],
         "holm_p": found["holm_p"].get(name),
-        "network_p": found["network"].get(name, {}).get("holm_p"),
+        "network_p": found.get("network", {}).get(name, {}).get("holm_p"),
     } | same
 
 
