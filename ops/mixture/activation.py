@@ -36,6 +36,9 @@ class ActivationMixture(Mixture):
             return single(x)
         p = cast(Tensor, p)
         names = self.names
+        if self.calibrate:
+            modules = enumerate(self.candidates.values())
+            self.measure([None if k in self.dropped else module(x) for k, module in modules])
         fused = [k for k, name in enumerate(names) if name in FUSED]
         out: Tensor | None = None
         if fused:

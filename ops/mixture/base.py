@@ -60,6 +60,9 @@ class Mixture(nn.Module):
     one_width = True
     """Whether the outputs of all candidates have the same columns; if not, set_norm("output") is "scale"."""
 
+    measurable = True
+    """Whether candidates have outputs of a node that can be measured."""
+
     log_scale: Tensor
 
     def __init__(self, candidates: dict[str, nn.Module], scaled: bool = True) -> None:
@@ -82,8 +85,8 @@ class Mixture(nn.Module):
 
     @property
     def measured(self) -> bool:
-        """Whether `calibrating` measures its candidates: they are several, and may be evened."""
-        return self.scaled and self.only is None
+        """Whether `calibrating` measures its candidates, evened or not: they are several."""
+        return self.measurable and self.only is None
 
     def sizes(self) -> list[float | None]:
         """Root-mean-square of each candidate's output at the last calibration; None for one that gives
@@ -176,7 +179,7 @@ def key_of(name: str) -> str:
 @contextlib.contextmanager
 def calibrating(model: nn.Module) -> Iterator[None]:
     """Within it, a forward pass of `model` measures the scale of every candidate of every mixture."""
-    mixtures = [m for m in open_mixtures(model) if m.measured]
+    mixtures = [m for m in model.modules() if isinstance(m, Mixture) and m.measured]
     for mixture in mixtures:
         mixture.calibrate = True
     try:

@@ -16,6 +16,8 @@ class ScoreMixture(Mixture):
     """Σ_k p_k score_k. Shapes: users (B, D), items (M, D), p (K,) -> (B, M); `pairs`: (…, D), (…, D) ->
     (…)."""
 
+    measurable = False
+
     def __init__(self, names: Sequence[str], dim: int) -> None:
         super().__init__({name: SCORES[name](dim) for name in names}, scaled=False)
 

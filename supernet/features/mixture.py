@@ -49,10 +49,10 @@ class FeatureMixture(Mixture):
             return single(*self._inputs(self._only(p), ids, views))
         projected = {name: self._projected(name, views) for name in self.projectors}
         outputs = [m(ids, projected.get(getattr(m, "view", ""))) for m in self.candidates.values()]
-        if self.norm == "output":
-            return self.normalised(outputs, cast(Tensor, p), outputs[0])
         if self.calibrate:
             self.measure(outputs)
+        if self.norm == "output":
+            return self.normalised(outputs, cast(Tensor, p), outputs[0])
         factors = self.factors(cast(Tensor, p))
         return sum((factors[k] * x for k, x in enumerate(outputs)), start=torch.zeros_like(outputs[0]))
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from supernet.space.slots import slot_kind
 
-NORMED = ("aggregate", "convolve", "features", "readout")
+NORMED = ("aggregate", "convolve", "activation", "features", "readout")
 """Kinds of slots whose candidates give vectors of sizes of their own, which are measured."""
 
 NORM = "output norm"

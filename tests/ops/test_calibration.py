@@ -221,3 +221,20 @@ def test_what_gives_nothing_or_is_dropped_has_no_size(relation, leaf, initialise
     assert dropped is None
     total = mixture.candidates["sum"](source, target, relation).detach()
     assert measured == pytest.approx(float(size(total)), rel=1e-5)
+
+
+def test_activations_are_measured_and_not_evened():
+    """Their slopes are part of what they are: the mixture is the same after it."""
+    mixture, p = ActivationMixture(["identity", "relu", "tanh"], DIM), torch.tensor([0.5, 0.3, 0.2])
+    x = 3.0 * torch.randn(40, DIM, generator=torch.Generator().manual_seed(0))
+    before = mixture(x, p)
+    with calibrating(mixture):
+        mixture(x, p)
+    expected = [float(size(one)) for one in (x, x.relu(), x.tanh())]
+    assert mixture.sizes() == pytest.approx(expected, rel=1e-5)
+    assert torch.equal(mixture(x, p), before)
+    only = ActivationMixture(["relu"], DIM)
+    with calibrating(only):
+        only(x, None)
+    assert not only.measured
+    assert not ScoreMixture(["dot", "cosine"], DIM).measured

@@ -10,6 +10,7 @@ SLOTS = {
     "layer1/user/interactions/aggregate": ("none", "sum", "mean"),
     "layer2/user/interactions/aggregate": ("mean", "max"),
     "layer1/user/convolve": ("light", "skip"),
+    "layer1/user/activation": ("relu", "tanh"),
     "readout": ("last", "mean"),
 }
 
@@ -23,6 +24,7 @@ def epoch(number, warm=False):
             "layer1/user/interactions/aggregate": [None, 4.0 * number, 2.0],
             "layer2/user/interactions/aggregate": [6.0, 1.0],
             "layer1/user/convolve": [0.5, 0.25],
+            "layer1/user/activation": [0.75, 0.5],
             "readout": [1.5, 2.5],
         },
         "gradient": {slot: 0.0 if warm else float(k) for k, slot in enumerate(SLOTS)},
@@ -36,13 +38,19 @@ def lines(figure, title):
 
 def test_the_charts_have_the_numbers_of_the_epochs():
     figure = curves_figure([epoch(1, warm=True), epoch(2), epoch(3)], "ndcg@20", SLOTS)
-    assert len(figure.axes) == 13, "no chart of features, which are not open"
+    assert len(figure.axes) == 14, "no chart of features, which are not open"
     assert lines(figure, "loss") == {"train": [4.0, 3.0, 2.0], "alpha": [3.0, 3.0]}
     assert lines(figure, "valid ndcg@20") == {"mixture": [0.2] * 3, "argmax": [0.1] * 3}
     norms = {"sum": [4.0, 8.0, 12.0], "mean": [4.0] * 3, "max": [1.0] * 3}
     assert lines(figure, "output norm, aggregate") == norms
+    assert lines(figure, "output norm, activation") == {"relu": [0.75] * 3, "tanh": [0.5] * 3}
     assert lines(figure, "output norm, readout") == {"last": [1.5] * 3, "mean": [2.5] * 3}
-    gradients = {"aggregate": [0.5, 0.5], "convolve": [2.0, 2.0], "readout": [3.0, 3.0]}
+    gradients = {
+        "aggregate": [0.5, 0.5],
+        "convolve": [2.0, 2.0],
+        "activation": [3.0, 3.0],
+        "readout": [4.0, 4.0],
+    }
     assert lines(figure, "norm of alpha gradients") == gradients
     assert lines(figure, "Dirichlet energy") == {"layer 0": [0.9] * 3, "layer 1": [0.5] * 3}
 
@@ -92,5 +100,5 @@ def test_where_no_alphas_are_trained_nothing_is_told_of_them():
     figure = curves_figure([epoch(1), epoch(2)], "ndcg@20", SLOTS, learns=False)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
     assert not any("alpha" in title or "gap" in title or "entropy" in title for title in titles)
-    assert len(titles) == 8
+    assert len(titles) == 9
     assert lines(figure, "valid ndcg@20") == {"mixture": [0.2, 0.2]}
