@@ -281,7 +281,8 @@ def test_sizes_are_measured_however_candidates_are_evened(tiny, norm):
     search = tiny.search(replace(tiny.settings, epochs=1, norm=norm))
     search.run(score)
     (record,) = search.history
-    assert {slot.rsplit("/", 1)[-1] for slot in record["size"]} == {"aggregate", "convolve", "readout"}
+    kinds = {slot.rsplit("/", 1)[-1] for slot in record["size"]}
+    assert kinds == {"aggregate", "convolve", "activation", "readout"}
     for slot, sizes in record["size"].items():
         mixture = search.model.mixtures()[slot][0]
         assert sizes == pytest.approx(mixture.log_scale.exp().tolist())
