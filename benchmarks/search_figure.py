@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from benchmarks.search_groups import by_method, known_well
 from benchmarks.search_statistics import interval, mean
 
 DEFAULT, RULE = "default", "rule "
@@ -32,7 +33,7 @@ def regret_figure(rows: Sequence[dict]) -> Figure:
     FigureCanvasAgg(figure)
     for ax, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         own = [row for row in rows if row["data"] == name]
-        draw_methods(ax, [row for row in own if row["kind"] == "method"])
+        draw_methods(ax, [row for rows in known_well(by_method(own, "method"))[0].values() for row in rows])
         draw_strategies(ax, [row for row in own if row["kind"] == "strategy"])
         ax.set_title(name, fontsize=10, loc="left")
         ax.set_xscale("log")

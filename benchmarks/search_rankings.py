@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.markdown import NONE, head, line, with_interval
-from benchmarks.search_sections import Groups
+from benchmarks.search_groups import Groups
 from benchmarks.search_statistics import below, mean, tau
 from supernet.search.tabular import Table
 

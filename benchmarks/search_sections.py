@@ -6,15 +6,13 @@ import statistics
 from collections.abc import Sequence
 
 from benchmarks.markdown import NONE, head, line, with_interval
+from benchmarks.search_groups import Groups
 from benchmarks.search_statistics import below, gaps, idle_share, kappas, loss_correlation, mean
 from benchmarks.table_search import TOP, exhaustive, table_space
 from supernet.search.tabular import Table
 
 GAP = 0.02
 """So far from the mixture's score, relative, the default's settled design may be."""
-
-Groups = dict[str, list[dict]]
-"""Method → its rows."""
 
 
 def methods(found: Groups, table: Table | None) -> list[str]:

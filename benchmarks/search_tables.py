@@ -8,8 +8,9 @@ from pathlib import Path
 
 from benchmarks.lines import read_lines
 from benchmarks.search_figure import regret_figure
+from benchmarks.search_groups import FEW, by_method, known_well
 from benchmarks.search_rankings import rankings, strategies
-from benchmarks.search_sections import Groups, agreement, collapse, discretisation, methods
+from benchmarks.search_sections import agreement, collapse, discretisation, methods
 from supernet.report.figures import save_figure
 from supernet.runtime import InputError, write_text
 from supernet.search.tabular import FILE, load_tables
@@ -59,25 +60,17 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
     tables = load_tables(table) if table.is_file() else {}
     for name in dict.fromkeys(row["data"] for row in rows):
         own = [row for row in rows if row["data"] == name]
-        found = by_method(own, "method")
+        found, left = known_well(by_method(own, "method"))
         parts += ["", f"### {name}"]
+        if left:
+            parts += ["", f"Not shown, with fewer than {FEW} seeds so far: {', '.join(left)}."]
         for lines in (
             methods(found, tables.get(name)),
             discretisation(found),
             agreement(found),
             collapse(found),
-            rankings(by_method(own, "ranking"), tables.get(name)),
+            rankings(known_well(by_method(own, "ranking"))[0], tables.get(name)),
             strategies(by_method(own, "strategy")),
         ):
             parts += ["", *lines] if lines else []
     return parts
-
-
-def by_method(rows: Sequence[dict], kind: str) -> Groups:
-    """Method → its rows of a kind; an adviser's by its model."""
-    found: Groups = {}
-    for row in rows:
-        if row["kind"] == kind:
-            model = row.get("model")
-            found.setdefault(f"{row['method']} ({model})" if model else row["method"], []).append(row)
-    return found

@@ -227,3 +227,13 @@ def test_a_line_that_was_cut_off_is_skipped_and_spoils_no_other(tmp_path):
     path.write_bytes(whole[:-1])  # whole, but for its end
     add_lines(path, [{"a": math.pi}])
     assert read_lines(path) == [{"a": 1}, {"a": 2}, {"a": math.pi}]
+
+
+def test_methods_with_few_seeds_stand_below_no_method_with_more(tmp_path):
+    """One seed may be a lucky one; where all have as few they are shown."""
+    rows = [method_row("default", seed, 0.1) for seed in range(3)] + [method_row("lucky", 0, 0.0)]
+    lines = tables_of(rows, tmp_path)
+    assert [line.split(" | ")[0] for line in body(lines, "method")[:1]] == ["| default"]
+    assert not any("lucky |" in line for line in lines)
+    assert "Not shown, with fewer than 3 seeds so far: lucky." in lines
+    assert any(line.startswith("| lucky |") for line in tables_of(rows[2:], tmp_path))
