@@ -55,7 +55,7 @@ def test_tensorboard_has_both_levels_and_every_mixture(finished):
     kinds = {slot.partition("/")[2] for slot in slots if slot.startswith("layer2/")}
     assert {f"alpha_cosine/{kind}" for kind in kinds} <= scalars
     sized = {tag.split("/")[-2] for tag in scalars if tag.startswith("size/")}
-    assert sized == {"aggregate", "convolve", "readout"}
+    assert sized == {"activation", "aggregate", "convolve", "readout"}
     assert len(events.Scalars("loss/alpha")) < len(events.Scalars("loss/train")), "none in the warm-up"
     assert [event.step for event in events.Scalars("loss/train")] == [1, 2, 3, 4]
     genotype = Genotype.load(finished / "genotype.json")
