@@ -88,7 +88,10 @@ def uniform(mixture, inputs):
 
 
 def factors(mixture, p):
-    """p_k g_k, written out: g_k brings candidate k to the geometric mean of the sizes, `none` left aside."""
+    """p_k g_k, written out: g_k brings candidate k to the geometric mean of the sizes, `none` left aside, where
+    the mixture evens sizes."""
+    if not mixture.scaled:
+        return list(p)
     names = mixture.names
     sized = [
         k for k, name in enumerate(names) if not (name == "none" and isinstance(mixture, AggregateMixture))
