@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 TEXT := text=minilm "space.features=[id,'sum:minilm','gate:minilm','concat:minilm','text:minilm']"
 KERNELS := torch-scatter,torch-sparse
+# One process of one thread a core; tests that share a fixture stay together as far as that leaves no core idle.
+WORKERS := -n auto --dist worksteal
 RUN := runs/$(shell date +%Y%m%d-%H%M%S)
 # New settings of pip (an index, a folder of wheels) are a reason to look for the kernels again.
 SETTINGS := $(shell env | grep '^PIP_' | sort | cksum | cut -d ' ' -f 1)
@@ -26,11 +28,11 @@ setup: $(VENV)/.project $(VENV)/.kernels-$(SETTINGS) $(VENV)/.data ## only the s
 
 test: setup $(VENV)/.text $(VENV)/.dev ## set up and test, with the coverage floor
 	@echo "test: pytest"
-	@$(BIN)/python -m pytest -q --cov
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --cov $(WORKERS)
 
 test-slow: setup $(VENV)/.text $(VENV)/.dev ## the tests that `make test` leaves out
 	@echo "test: pytest -m slow"
-	@$(BIN)/python -m pytest -q -m slow
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m slow $(WORKERS)
 
 lint: $(VENV)/.project $(VENV)/.dev ## format, lint, types, import layers
 	@echo "lint: ruff, mypy, import-linter"

@@ -56,7 +56,7 @@ SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
 RULES = {
-    "default": ("argmax", "perturbation", "greedy", "sampled", "screened"),
+    "default": ("argmax", "perturbation", "greedy", "sampled", "rescored"),
     "single path": ("argmax",),
     "gumbel": ("argmax",),
 }

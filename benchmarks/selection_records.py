@@ -53,7 +53,7 @@ RULES = {
     "pool of 9, 4 draws": Rule(pool=9, draws=4),
     "pool of 21, half the steps": Rule(pool=21, share=2),
 }
-"""The default rule, and what is changed of it."""
+"""`rescored`, and what is changed of it; with two draws a place it is `screened`, the default."""
 
 
 class Records:

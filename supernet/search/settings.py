@@ -126,7 +126,7 @@ class SearchSettings:
     eigenvalue_every: int = 0
     eigenvalue_stop: float = 0.0
     snapshot: str = "mixture"
-    select: str = "rescored"
+    select: str = "screened"
     select_pool: int = 15
     select_steps: int = 90
     select_temperatures: list[float] = field(default_factory=lambda: [1.0])

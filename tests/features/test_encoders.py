@@ -100,7 +100,9 @@ def test_roberta_positions_begin_after_that_of_the_padding():
 @needs_transformers
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("make", "pooling"), [(tiny_gpt, "last"), (tiny_gpt, "mean"), (tiny_t5, "mean")], ids=str
+    ("make", "pooling"),
+    [(tiny_gpt, "last"), (tiny_gpt, "mean"), (tiny_t5, "mean")],
+    ids=["gpt-last", "gpt-mean", "t5-mean"],
 )
 def test_decoders_and_encoder_decoders_are_read_in_batches_as_alone(make, pooling, tmp_path):
     folder, texts = make(tmp_path, WORDS), ["toy story", "the god the god toy", "a", "story toy a the"]

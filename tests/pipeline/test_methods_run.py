@@ -23,7 +23,7 @@ from .conftest import data_of
 METHODS = [
     ["search.select=perturbation"],
     ["search.select=greedy"],
-    ["search.select=screened"],
+    ["search.select=rescored"],
     ["search.select=sampled", "search.select_temperatures=[0.5,1.0]"],
     ["search=fair_darts", "search.select=argmax"],
     ["search.order=neumann", "search.select=argmax"],
