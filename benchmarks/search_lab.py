@@ -23,7 +23,7 @@ from supernet.pipeline.stages import graph_of, load_data, make_model, recipe_of,
 from supernet.search.costs import measure_costs
 from supernet.search.explore import Budget, explore, ordered
 from supernet.search.loop import Search
-from supernet.search.selection import SELECTIONS, Choices, Trials, halving
+from supernet.search.selection import SELECTIONS, Choices, Trials, distinct, halving
 from supernet.search.settings import BILEVEL
 from supernet.search.settling import Settled, settle
 from supernet.search.strategies import make_strategy
@@ -63,16 +63,21 @@ class Chosen:
     settled_score: float | None = None
 
 
+def config_of(name: str, method: str, seed: int) -> TrainConfig:
+    """What train.py would search a data set with."""
+    register_schemas()
+    same = [*source(name), *OVERRIDES, f"training.batch_size={BATCH[name]}", f"seed={seed}"]
+    with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
+        found: TrainConfig = typed(compose("train", overrides=[*same, *overrides_of(method, name)]))
+    return found
+
+
 class Lab:
     """A data set with the config of a method: what train.py would search with. shared: the folder of the
     short trainings that methods share; None: each choice makes its own."""
 
     def __init__(self, name: str, method: str, seed: int, quick: bool, shared: Path | None = None) -> None:
-        register_schemas()
-        same = [*source(name), *OVERRIDES, f"training.batch_size={BATCH[name]}", f"seed={seed}"]
-        with initialize_config_dir(str(conf_folder().resolve()), version_base=None):
-            composed = compose("train", overrides=[*same, *overrides_of(method, name)])
-        self.asked: TrainConfig = typed(composed)
+        self.asked = config_of(name, method, seed)
         self.config = self.asked
         if quick:
             settings = self.config.search
@@ -156,5 +161,6 @@ class Lab:
 
         budget = Budget(settings.budget, settings.seconds)
         rows = explore(strategy, evaluate, self.identity, budget, cost=trials.cost)
-        pool = ordered(rows, self.identity, trials.cost)[: settings.select_pool]
+        best = ordered(rows, self.identity, trials.cost)[: settings.select_pool]
+        pool = distinct([*best, *trials.known], self.identity)
         return halving(pool, trials, settings.select_steps * (3 if trained else 1))[0]

@@ -13,10 +13,10 @@ design, seed and recipe are the same in all methods: they are made once (out/tra
 that asks for one pays its seconds. part=K/N: every N-th seed from the K-th on, for processes side by side.
 The second form runs the strategies on the table alone; the adviser among them where `model` of
 $OPENAI_BASE_URL is given (`python -m tests.chat` is a stand-in that answers by a rule). Both add JSON
-lines in out (runs/search_quality); what stands there is not run again. The third form collects them in
-search_quality.jsonl in the folder `to` (benchmarks/results) and prints their tables. table=FILE: another
-table than the package's. --quick: small searches in files of their own (in runs/search_quality-quick),
-whose tables go to out/results.
+lines in out (runs/search_quality); what stands there is not run again, and refused where it is of other
+settings. The third form collects them in search_quality.jsonl in the folder `to` (benchmarks/results) and
+prints their tables. table=FILE: another table than the package's. --quick: small searches in files of their
+own (in runs/search_quality-quick), whose tables go to out/results.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
@@ -35,7 +37,7 @@ import torch
 from benchmarks import measure
 from benchmarks.command import part_of, words_of
 from benchmarks.lines import add_lines, read_lines
-from benchmarks.search_lab import Chosen, Lab, Searched
+from benchmarks.search_lab import Chosen, Lab, Searched, config_of
 from benchmarks.search_methods import METHODS, has_supernet, rows_of, rule_name, rules_of
 from benchmarks.search_statistics import tau
 from benchmarks.search_tables import write_tables
@@ -125,16 +127,54 @@ def compare_strategies(
 
 
 def search_all(table: Table, seeds: Iterable[int], names: list[str], path: Path, quick: bool) -> None:
-    """Every search of which a row is not in the file; its rows are written together, once each."""
-    known = {(row["kind"], row["method"], row["seed"]) for row in read_lines(path)}
+    """Every search of which a row is not in the file; its rows are written together, once each. Errors:
+    SystemExit where rows of a method are of other settings than it has now."""
+    rows = read_lines(path)
+    for name in names:
+        refuse_others(rows, {own: settings_of(name, *own, table.data) for own in rows_of(name)}, path)
+    known = {(row["kind"], row["method"], row["seed"]) for row in rows}
     for seed in seeds:
         pace = None
         for method in names:
             missing = {(kind, name) for kind, name in rows_of(method) if (kind, name, seed) not in known}
             if missing:
                 pace = pace or (1.0 if quick else paced(table, seed))
-                rows = run(method, seed, table, quick, pace, path.parent / "trainings")
-                add_lines(path, [row for row in rows if (row["kind"], row["method"]) in missing])
+                found = run(method, seed, table, quick, pace, path.parent / "trainings")
+                own = [row for row in found if (row["kind"], row["method"]) in missing]
+                add_lines(path, [row | told(method, row) for row in own])
+
+
+def told(method: str, row: dict) -> dict:
+    """Which code and settings a row is of."""
+    return {
+        "commit": measure.commit(),
+        "search": settings_of(method, row["kind"], row["method"], row["data"]),
+    }
+
+
+def settings_of(method: str, kind: str, name: str, data: str) -> dict:
+    """The settings of the search of a row, which may be of another selection rule than the method's."""
+    settings = _settings(data, method)
+    rules = {rule_name(method, rule): rule for rule in rules_of(method)}
+    return settings | {"select": None if kind == "ranking" else rules.get(name, settings["select"])}
+
+
+@cache
+def _settings(data: str, method: str) -> dict:
+    return asdict(config_of(data, method, 0).search)
+
+
+def refuse_others(rows: Iterable[dict], settings: dict[tuple[str, str], dict], path: Path) -> None:
+    """Errors: SystemExit for a row of which a setting is another now. One that it does not know was not there
+    then, and a row without any is of before they were written."""
+    for row in rows:
+        now, then = settings.get((row["kind"], row["method"]), {}), row.get("search", {})
+        if changed := [key for key in now if key in then and then[key] != now[key]]:
+            said = ", ".join(f"search.{key}={then[key]} (now {now[key]})" for key in changed)
+            sys.exit(
+                f"search_quality.py: {path}: the rows of {row['method']!r} are of {said}, commit "
+                f"{row['commit']}: rename or delete them, or give another out="
+            )
 
 
 def paced(table: Table, seed: int) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 
@@ -37,20 +39,24 @@ def rankings(found: Groups, table: Table | None) -> list[str]:
 
 def ceilings(table: Table) -> dict[str, list[str]]:
     """How well the table agrees with itself, in the columns of `rankings`: seed with seed, where designs
-    have two, and valid with test."""
+    have two, the mean over all pairs of seeds, and valid with test."""
     keys = [design for design in table.trainings if len(table.best[design]) >= 2]
     if len(keys) < 2:
         return {}
-    one, two = ([table.best[design][k].valid for design in keys] for k in (0, 1))
+    count = min(len(table.best[design]) for design in keys)
+    seeds = [[table.best[design][k].valid for design in keys] for k in range(count)]
+    pairs = list(itertools.combinations(seeds, 2))
     valid, test = [table.valid(design) for design in keys], [table.test(design) for design in keys]
     top = np.argsort(valid)[-max(2, len(keys) // 4) :]
 
-    def best(a: Sequence[float], b: Sequence[float]) -> str:
-        return f"{tau([a[k] for k in top], [b[k] for k in top]):.3f}"
+    def best(a: Sequence[float], b: Sequence[float]) -> float:
+        return tau([a[k] for k in top], [b[k] for k in top])
 
+    over = f"seed and seed, mean of {len(pairs)} pairs" if len(pairs) > 1 else "seed and seed"
+    whole, quarter = fmean(tau(a, b) for a, b in pairs), fmean(best(a, b) for a, b in pairs)
     return {
-        "seed 0 and seed 1": [f"{tau(one, two):.3f}", NONE, best(one, two)],
-        "valid and test": [NONE, f"{tau(valid, test):.3f}", best(valid, test)],
+        over: [f"{whole:.3f}", NONE, f"{quarter:.3f}"],
+        "valid and test": [NONE, f"{tau(valid, test):.3f}", f"{best(valid, test):.3f}"],
     }
 
 

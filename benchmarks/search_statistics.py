@@ -30,6 +30,14 @@ def below(differences: Sequence[float]) -> float:
     return float(stats.wilcoxon(differences, alternative="less").pvalue)
 
 
+def apart(differences: Sequence[float]) -> float:
+    """p of Wilcoxon's signed-rank test that the differences are not around zero, two-sided; 1 where all are
+    zero."""
+    if not any(differences) or len(differences) < 2:
+        return 1.0
+    return float(stats.wilcoxon(differences).pvalue)
+
+
 def tau(a: Sequence[float], b: Sequence[float]) -> float:
     """Kendall's tau-b; 0 where one is constant."""
     value = float(stats.kendalltau(a, b).statistic)

@@ -10,6 +10,7 @@ from benchmarks.lines import read_lines
 from benchmarks.search_figure import regret_figure
 from benchmarks.search_groups import FEW, by_method, known_well
 from benchmarks.search_rankings import rankings, strategies
+from benchmarks.search_rivals import fixed_recipes, rivals
 from benchmarks.search_sections import agreement, collapse, discretisation, methods
 from supernet.report.figures import save_figure
 from supernet.runtime import InputError, write_text
@@ -27,6 +28,8 @@ SEARCHES = (
     "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
     "once and three times, in trainings as long as they are now (some of the table's are timed again "
     "for every seed); p: Wilcoxon, the search's regret below that of random search. "
+    "All seeds share one split of the data. p, default: of Wilcoxon's test, two-sided, that a method's "
+    "regret is not the default's on the seeds of both; of so many methods some are below .05 by chance. "
     "Rows `rule …` are other selection rules on the default's supernet; a rule after a comma is one on "
     "that method's."
 )
@@ -66,11 +69,13 @@ def search_tables(path: Path, table: Path = FILE) -> list[str]:
             parts += ["", f"Not shown, with fewer than {FEW} seeds so far: {', '.join(left)}."]
         for lines in (
             methods(found, tables.get(name)),
+            rivals(found, tables.get(name)),
             discretisation(found),
             agreement(found),
-            collapse(found),
+            collapse(found, tables.get(name)),
             rankings(known_well(by_method(own, "ranking"))[0], tables.get(name)),
             strategies(by_method(own, "strategy")),
+            fixed_recipes(tables.get(name)),
         ):
             parts += ["", *lines] if lines else []
     return parts

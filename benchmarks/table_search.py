@@ -33,15 +33,18 @@ MARKS = (30, 60, 120, 240, 480, 960)
 """Seconds of training at which the strategies are compared."""
 
 
-def random_regrets(table: Table, seconds: float, seed: int) -> list[float]:
+def random_regrets(table: Table, seconds: float, seed: int, first: Sequence[str] = ()) -> list[float]:
     """Regret of random search over designs and recipes: trainings in a random order until the seconds
-    are spent, the one that ranks best on valid wins; DRAWS runs."""
+    are spent, the one that ranks best on valid wins; DRAWS runs. first: designs of which one training each,
+    by a recipe that is drawn, comes before all others."""
     rows = first_seed(table)
     generator = np.random.default_rng(seed)
+    ahead = [[k for k, row in enumerate(rows) if row.hash == key] for key in first]
     found = []
     for _ in range(DRAWS):
         best, left = None, seconds
-        for k in generator.permutation(len(rows)):
+        chosen = [int(generator.choice(own)) for own in ahead]
+        for k in (*chosen, *(k for k in generator.permutation(len(rows)) if k not in chosen)):
             if best is not None and rows[k].seconds > left:
                 break
             left -= rows[k].seconds

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchmarks import search_lab, search_quality, tabular
+from benchmarks import measure, search_lab, search_quality, tabular
 from benchmarks.command import part_of
 from benchmarks.lines import read_lines
 from benchmarks.search_lab import Lab, Searched
@@ -75,6 +75,33 @@ def test_a_killed_measurement_goes_on_with_the_rows_that_are_missing(tmp_path, s
     assert set(found) == {(*row, seed) for name in names for row in rows_of(name) for seed in (0, 1)}
     search_quality.search_all(table, range(2), names, path, quick=True)
     assert len(searches) == 9, "all is known"
+    rows = read_lines(path)
+    assert all(
+        row["search"]["select"] == "screened"
+        for row in rows
+        if row["method"] == "default"
+        if row["kind"] == "method"
+    )
+    assert {row["search"]["order"] for row in rows if row["method"] == "joint"} == {"joint"}
+
+
+def test_rows_of_other_settings_are_refused_by_name(tmp_path, searches, trainings):
+    path, table = tmp_path / "rows.jsonl", Table(trainings)
+    search_quality.search_all(table, range(1), ["joint"], path, quick=True)
+    rows = read_lines(path)
+    assert all(row["commit"] == measure.commit() for row in rows)
+    older = [{k: v for k, v in row.items() if k not in ("search", "commit")} for row in rows]
+    new = [row | {"search": {k: v for k, v in row["search"].items() if k != "beta"}} for row in rows]
+    for known in (older, new):
+        path.write_text("".join(json.dumps(row) + "\n" for row in known))
+        search_quality.search_all(table, range(1), ["joint"], path, quick=True)
+    assert len(searches) == 1, "a key that was not there says nothing"
+    other = [row | {"search": row["search"] | {"beta": 0.25}} for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in other))
+    with pytest.raises(
+        SystemExit, match=r"rows.jsonl: the rows of 'joint' are of search.beta=0.25 \(now 0.0\)"
+    ):
+        search_quality.search_all(table, range(1), ["joint"], path, quick=True)
 
 
 def test_the_pace_is_of_the_same_trainings_now(trainings):

@@ -52,8 +52,8 @@ def choose_designs(
 ) -> tuple[list[Choices], list[Evaluation]]:
     """Designs, the best first, and the evaluations of the strategy that chose them, where it is not the loop.
 
-    data: without its test part. known: designs to be judged beside those of the space that have names; they
-    join the last round of a strategy. What was evaluated before a kill stands in the run folder, and counts.
+    data: without its test part. known: designs to be judged beside those of the space that have names; both
+    join the last rounds of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
     trains = settings.select in BY_TRAINING
@@ -72,7 +72,8 @@ def choose_designs(
         return designs, []
     trials, identity = trials_of(search, config, data, log, kept=kept), identity_of(space)
     rows = _explored(search, config, trials, folder, board, log)
-    pool = distinct([*ordered(rows, identity, trials.cost)[: settings.select_pool], *known], identity)
+    best = ordered(rows, identity, trials.cost)[: settings.select_pool]
+    pool = distinct([*best, *known, *trials.known], identity)
     steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
     return halving(pool, trials, steps), rows
 

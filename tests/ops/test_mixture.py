@@ -88,8 +88,8 @@ def uniform(mixture, inputs):
 
 
 def factors(mixture, p):
-    """p_k g_k, written out: g_k brings candidate k to the geometric mean of the sizes, `none` left aside, where
-    the mixture evens sizes."""
+    """p_k g_k, written out: g_k brings candidate k to the geometric mean of the sizes, `none` left aside; p_k
+    where the mixture does not even sizes."""
     if not mixture.scaled:
         return list(p)
     names = mixture.names

@@ -243,6 +243,17 @@ def test_a_strategy_leaves_its_anytime_curve(clicks, small, tmp_path):
     assert genotype.metrics["valid/ndcg@20"] == rows[-1].best == max(row.score for row in rows)
 
 
+@pytest.mark.parametrize("overrides", [["search.strategy=random"], ["search=trained_random"]])
+def test_a_strategy_judges_the_designs_with_names_too(clicks, small, tmp_path, overrides):
+    """As the other searches do; nobody should be given a design that is worse than LightGCN."""
+    folder = run(clicks, small, tmp_path / "run", [*overrides, "search.budget=3"])
+    rows = read_rows(folder / "selection.jsonl", ShortTraining, "a training")
+    opened = [[row.choices[f"layer{k}/item/{kind}"] for k in (1, 2, 3)] for row in rows
+              for kind in ("convolve", "activation")]  # fmt: skip
+    lightgcn = ["light"] * 3, ["identity"] * 3
+    assert lightgcn in list(zip(opened[::2], opened[1::2], strict=True))
+
+
 def test_frozen_embeddings_are_those_of_another_search_on_the_same_parts(clicks, small, tmp_path):
     first = run(clicks, small, tmp_path / "one", ["search.select=argmax"])
     state = torch.load(weights_file(first), weights_only=True)["model"]
