@@ -6,11 +6,15 @@ TRAINED = "search=trained_"
 """What begins the override of a strategy that trains each design by itself, for about as many batches as the
 default's selection."""
 
-METHODS: dict[str, tuple[str, ...]] = {
-    "default": (),
+PLAIN = "no noise"
+"""The search whose alphas have none: softmax mixtures. Other relaxations, gradients and switches are changes
+of it."""
+
+BARE = "search.alpha_noise=none"
+
+CHANGES: dict[str, tuple[str, ...]] = {
     "three temperatures": ("search.select_temperatures=[0.6,1.0,1.6]",),
     "pretuned": ("search.pretune_temperatures=[0.5,0.75,1.33]", "search.pretune_lrs=[0.5,2]"),
-    "gumbel": ("search.alpha_noise=gumbel",),
     "single path": ("search.cost=sampled",),
     "partial channels": ("search.cost=partial",),
     "sparsemax": ("search.relaxation=sparsemax",),
@@ -34,13 +38,16 @@ METHODS: dict[str, tuple[str, ...]] = {
     "idle penalty": ("search.idle=1.0",),
     "beta": ("search.beta=0.5",),
     "auxiliary skip": ("search.auxiliary_skip=0.5",),
-    "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
     "output norm": ("search.norm=output",),
     "no norm": ("search.norm=none",),
     "eigenvalue stop": ("search.eigenvalue_stop=0.75",),
     "no way back": ("search.alpha_drop=0",),
     "no snapshot": ("search.snapshot=none",),
     "snapshot of the design": ("search.snapshot=design",),
+}
+"""Name → what is changed of the search without noise."""
+
+STRATEGIES: dict[str, tuple[str, ...]] = {
     "supernet random": ("search.strategy=random",),
     "supernet evolution": ("search.strategy=evolution",),
     "supernet tpe": ("search.strategy=tpe",),
@@ -50,15 +57,24 @@ METHODS: dict[str, tuple[str, ...]] = {
     "trained tpe": (f"{TRAINED}tpe",),
     "trained reinforce": (f"{TRAINED}reinforce",),
 }
-"""Name → what is changed of the default search."""
+"""Name → other strategies."""
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "default": (),
+    PLAIN: (BARE,),
+    "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
+    **{name: (BARE, *words) for name, words in CHANGES.items()},
+    **STRATEGIES,
+}
+"""Name → what is changed of train.py's own search."""
 
 SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
 """Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
 
 RULES = {
     "default": ("argmax", "perturbation", "greedy", "sampled", "rescored"),
+    PLAIN: ("argmax", "perturbation", "greedy", "rescored"),
     "single path": ("argmax",),
-    "gumbel": ("argmax",),
 }
 """Method → other selection rules that are tried on its supernet, which is not trained again."""
 

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.markdown import NONE, head, line, with_interval
 from benchmarks.search_groups import Groups
+from benchmarks.search_methods import PLAIN
 from benchmarks.search_statistics import apart, below, gaps, idle_share, kappas, loss_correlation, mean
 from benchmarks.table_search import TOP, exhaustive, table_space
 from supernet.search.selection.designs import largest
@@ -25,15 +26,15 @@ def methods(found: Groups, table: Table | None) -> list[str]:
     """One line a method, the smallest regret first; below them what noise leaves to any search."""
     if not found:
         return []
-    names = ("seeds", "regret", "rank", "in the top 5 %", "p, default", "seconds")
+    names = ("seeds", "regret", "rank", "in the top 5 %", f"p, {PLAIN}", "seconds")
     lines = head("method", *names, "random", "p", "random × 3", "p × 3")
-    default = {row["seed"]: row["regret"] for row in found.get(DEFAULT, [])}
+    plain = {row["seed"]: row["regret"] for row in found.get(PLAIN, [])}
     for method, own in sorted(found.items(), key=lambda pair: mean(pair[1], "regret")):
         top = sum(row["rank"] < TOP for row in own)
         lines.append(
             line(
                 *(method, len(own), with_interval([row["regret"] for row in own])),
-                *(f"{mean(own, 'rank'):.3f}", f"{top} of {len(own)}", _against(own, default, method)),
+                *(f"{mean(own, 'rank'):.3f}", f"{top} of {len(own)}", _against(own, plain, method)),
                 f"{mean(own, 'seconds'):.0f}",
                 *(cell for times in (1, 3) for cell in _random(own, times)),
             )
@@ -49,10 +50,10 @@ def methods(found: Groups, table: Table | None) -> list[str]:
     return [*lines, "", text]
 
 
-def _against(own: Sequence[dict], default: Mapping[int, float], method: str) -> str:
-    """p that the method's regret is not the default's, on the seeds that both have."""
-    both = [row["regret"] - default[row["seed"]] for row in own if row["seed"] in default]
-    return NONE if method == DEFAULT or len(both) < 2 else f"{apart(both):.2g}"
+def _against(own: Sequence[dict], plain: Mapping[int, float], method: str) -> str:
+    """p that the method's regret is not that of PLAIN, on the seeds that both have."""
+    both = [row["regret"] - plain[row["seed"]] for row in own if row["seed"] in plain]
+    return NONE if method == PLAIN or len(both) < 2 else f"{apart(both):.2g}"
 
 
 def _random(own: Sequence[dict], times: int) -> tuple[str, str]:
@@ -122,18 +123,18 @@ def collapse(found: Groups, table: Table | None) -> list[str]:
     if not found:
         return []
     lines = head(
-        *("method", "entropy", "argmax of the mixture: regret", "p, default", "share of none and skip"),
+        *("method", "entropy", "argmax of the mixture: regret", f"p, {PLAIN}", "share of none and skip"),
         "correlation of alpha loss and NDCG@20",
     )
-    default = {row["seed"]: value for row, value in _argmaxes(found.get(DEFAULT, []), table)}
+    plain = {row["seed"]: value for row, value in _argmaxes(found.get(PLAIN, []), table)}
     for method, own in found.items():
         if method.startswith("rule ") or ", " in method:
             continue  # of a supernet that has a line already
         correlation = loss_correlation(own)
         decided = NONE if own[0]["entropy"] is None else f"{mean(own, 'entropy'):.2f}"
         values = _argmaxes(own, table)
-        both = [value - default[row["seed"]] for row, value in values if row["seed"] in default]
-        p = NONE if method == DEFAULT or len(both) < 2 else f"{apart(both):.2g}"
+        both = [value - plain[row["seed"]] for row, value in values if row["seed"] in plain]
+        p = NONE if method == PLAIN or len(both) < 2 else f"{apart(both):.2g}"
         regret = with_interval([value for _, value in values]) if values else NONE
         idle = [idle_share(_argmax(row)) for row in own if row["mixture"]]
         share = f"{statistics.fmean(idle):.2f}" if idle else NONE

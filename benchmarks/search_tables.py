@@ -28,8 +28,9 @@ SEARCHES = (
     "recipe together, keeps what ranks best on valid, and gets the seconds of the search, "
     "once and three times, in trainings as long as they are now (some of the table's are timed again "
     "for every seed); p: Wilcoxon, the search's regret below that of random search. "
-    "All seeds share one split of the data. p, default: of Wilcoxon's test, two-sided, that a method's "
-    "regret is not the default's on the seeds of both; of so many methods some are below .05 by chance. "
+    "All seeds share one split of the data. Methods are changes of the search without noise, the default and "
+    "strategies aside; p, no noise: of Wilcoxon's test, two-sided, that a method's regret is not that "
+    "search's on the seeds of both; of so many methods some are below .05 by chance. "
     "Rows `rule …` are other selection rules on the default's supernet; a rule after a comma is one on "
     "that method's."
 )

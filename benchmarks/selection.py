@@ -29,6 +29,7 @@ from benchmarks import measure
 from benchmarks.command import words_of
 from benchmarks.lines import add_lines, add_results, read_lines
 from benchmarks.search_lab import Lab
+from benchmarks.search_methods import PLAIN
 from benchmarks.search_statistics import interval
 from benchmarks.selection_records import RULES, Records
 from benchmarks.table_search import random_regrets
@@ -45,7 +46,7 @@ RESULTS = measure.ROOT / "benchmarks" / "results" / "selection.jsonl"
 RANKINGS = 14
 """At most so many in a recorded training, which waits for two without gain as the last round does."""
 
-SUPERNETS = ("default", "gumbel", "single path")
+SUPERNETS = ("default", PLAIN, "single path")
 
 
 def main() -> None:

@@ -195,8 +195,8 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
         ("search.view_dropout=0.5", "search.view_dropout=0.5 is read where search.objective=contrastive"),
         ("search.pretrain_epochs=3", "search.pretrain_epochs=3 is read where search.freeze=embeddings"),
         (
-            "search.alpha_noise_scale=2",
-            "search.alpha_noise_scale=2.0 is read where search.alpha_noise is set",
+            "search.alpha_noise_scale=2 search.alpha_noise=none",
+            "search.alpha_noise_scale=2.0 is read where search.alpha_noise and a search.cost but sampled",
         ),
         (
             "search.temperature_end=0.1 search.temperature_schedule=constant",
@@ -285,7 +285,7 @@ def test_a_correction_without_softmax_is_refused():
         (["loss.sampling=hard", "loss.negatives=0", "loss.in_batch=true"], "needs loss.negatives above 0"),
         (["loss.contrast=0.2", "loss.contrast_layer=3"], "loss.contrast_layer=3 is more than space.layers=2"),
         (["search.shrink_at=[2]"], "search.shrink_at: no alpha has moved by the end of epoch 2"),
-        (["search.alpha_noise=gumbel", "search.cost=sampled"], "search.alpha_noise=gumbel is of mixtures"),
+        (["search.alpha_noise=normal", "search.cost=sampled"], "search.alpha_noise=normal is of mixtures"),
         (
             ["search.alpha_temperature=learned", "search.objective=contrastive"],
             "search.alpha_temperature=learned is of search.objective=held_out",

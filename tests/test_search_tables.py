@@ -120,9 +120,9 @@ def test_small_statistics():
 
 def test_the_regret_table_has_the_best_method_first(tmp_path):
     rows = [method_row("worse", seed, 0.2, seconds=20.0) for seed in (0, 1)]
-    rows += [method_row("default", 0, 0.04), method_row("default", 1, 0.12)]
+    rows += [method_row("no noise", 0, 0.04), method_row("no noise", 1, 0.12)]
     assert body(tables_of(rows, tmp_path), "method | seeds") == [
-        "| default | 2 | 0.080 (0.040 … 0.120) | 0.040 | 1 of 2 | – | 10 | 0.300 | 0.25 | 0.200 | 0.25 |",
+        "| no noise | 2 | 0.080 (0.040 … 0.120) | 0.040 | 1 of 2 | – | 10 | 0.300 | 0.25 | 0.200 | 0.25 |",
         "| worse | 2 | 0.200 (0.200 … 0.200) | 0.100 | 0 of 2 | 0.5 | 20 | 0.300 | 0.25 | 0.200 | 1 |",
     ]
 
@@ -174,7 +174,7 @@ def test_methods_are_compared_by_what_their_alphas_alone_would_choose(table_of_o
     tilted = even | {SLOT: [0.2, 0.5, 0.3]}
     identity = identity_of(table_space())
     regrets = [table_of_one_seed.regret(identity(FIRST | change)) for change in ({}, {SLOT: OPEN[SLOT][1]})]
-    rows = [method_row("default", seed, 0.1, (0.2,) * 4) | {"mixture": even} for seed in range(6)]
+    rows = [method_row("no noise", seed, 0.1, (0.2,) * 4) | {"mixture": even} for seed in range(6)]
     rows += [method_row("tilted", seed, 0.1, (0.2,) * 4) | {"mixture": tilted} for seed in range(6)]
     rows += [method_row("rule argmax", 0, 0.1, (0.2,) * 4) | {"mixture": even}]
     rows = [row | {"data": "toy", "hash": identity(FIRST), "pace": 1.0} for row in rows]

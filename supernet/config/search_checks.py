@@ -149,11 +149,12 @@ def _together(config: TrainConfig) -> None:
 def _read_at_all(search: SearchSettings, usual: SearchSettings) -> None:
     """Errors: InputError for a key that another key leaves without effect."""
     trains = search.strategy != BILEVEL or search.select in BY_TRAINING
+    scaled = search.alpha_noise != "none" and search.cost != "sampled"
     for name, wanted, reads in (
         ("channels", "search.cost=partial", search.cost == "partial"),
         ("view_dropout", "search.objective=contrastive", search.objective == "contrastive"),
         ("pretrain_epochs", "search.freeze=embeddings", search.freeze == "embeddings"),
-        ("alpha_noise_scale", "search.alpha_noise", search.alpha_noise != "none"),
+        ("alpha_noise_scale", "search.alpha_noise and a search.cost but sampled", scaled),
         ("temperature_end", "search.temperature_schedule", search.temperature_schedule != "constant"),
         ("select_temperatures", f"search.select={'|'.join(BY_TRAINING)}", trains),
     ):
@@ -179,10 +180,10 @@ def _of_epochs(config: TrainConfig) -> None:
 
 
 def _of_relaxations(search: SearchSettings) -> None:
-    if search.alpha_noise != "none" and search.cost == "sampled":
+    if search.alpha_noise not in ("none", "gumbel") and search.cost == "sampled":
         raise InputError(
             f"search.alpha_noise={search.alpha_noise} is of mixtures; search.cost=sampled draws its paths "
-            "with noise of its own: leave it out"
+            "with Gumbel noise: leave it out"
         )
     if search.alpha_temperature == "learned" and search.objective != "held_out":
         raise InputError(

@@ -58,8 +58,10 @@ class SearchSettings:
     search, and what derive.py begins with (empty: the recipe as it is).
 
     The mixture. relaxation: name in RELAXATIONS; its temperature goes from temperature_start to
-    temperature_end by temperature_schedule. alpha_noise: what is added to the alphas in each step, by name,
-    times alpha_noise_scale.
+    temperature_end by temperature_schedule. alpha_noise: what is added to the alphas in each step, by name in
+    NOISES, times alpha_noise_scale; with Gumbel noise each step has one candidate or two of a slot ahead, in
+    turn, so that weights do not rely on all of them together ("none": the mixture itself). The mixture that
+    is ranked has none.
 
     What alphas learn from. objective: name in OBJECTIVES; view_dropout: edges that a view of "contrastive"
     lacks. alpha_temperature: of a softmax loss on the alpha part, "fixed", the recipe's, or "learned".
@@ -111,7 +113,7 @@ class SearchSettings:
     temperature_start: float = 1.0
     temperature_end: float = 0.5
     temperature_schedule: str = "geometric"
-    alpha_noise: str = "none"
+    alpha_noise: str = "gumbel"
     alpha_noise_scale: float = 1.0
     objective: str = "held_out"
     view_dropout: float = 0.2

@@ -30,7 +30,7 @@ METHODS = [
     ["search.order=joint", "search.relaxation=sparsemax", "search.select=argmax"],
     ["search.order=finite_difference", "search.relaxation=top2", "search.select=argmax"],
     ["search.cost=sampled", "search.select=argmax"],
-    ["search.cost=partial", "search.alpha_noise=gumbel", "search.select=argmax"],
+    ["search.cost=partial", "search.alpha_noise=none", "search.select=argmax"],
     ["search=contrastive"],
     ["search.eigenvalue_stop=0.99", "search.select=argmax"],
     ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
