@@ -286,7 +286,9 @@ def test_what_noise_leaves_is_a_draw_of_the_seeds_of_every_design():
     assert regret == pytest.approx(0.25 * 0.25, abs=0.01)
     assert top == pytest.approx(0.75, abs=0.04)
     assert exhaustive(Table(trainings("a", (0.9, 0.4)) + trainings("b", (0.1, 0.3)))) is None
-    (told,) = (line for line in methods({"m": [method_row("m", 0, 0.1)]}, Table(a + b)) if "noise" in line)
+    (told,) = (
+        line for line in methods({"m": [method_row("m", 0, 0.1)]}, Table(a + b)) if "what noise" in line
+    )
     assert f"all 2 designs in full, once each with their tuned recipes, and takes the best on valid has a " \
         f"regret of {regret:.4f}, and a design of the top 5 % in {top:.0%} of draws" in told  # fmt: skip
 
