@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,7 +14,7 @@ ITERATIONS = 10
 """Hessian–vector products, at most."""
 
 NEAR = 1e-3
-"""Relative change of the estimate at which it stands."""
+"""Share of an eigenvalue that it may be wrong by; two of different sign that are nearer count as as large."""
 
 
 def dominant_eigenvalue(
@@ -22,30 +23,49 @@ def dominant_eigenvalue(
     generator: torch.Generator,
     iterations: int = ITERATIONS,
 ) -> float:
-    r"""The eigenvalue of :math:`\nabla^2_\alpha L` that is largest in size, by power iteration on
-    Hessian–vector products; of several as large, some one. Alphas that are −∞, dropped, take no part.
+    r"""The eigenvalue of :math:`\nabla^2_\alpha L` that is largest in size, by Lanczos' method: of the
+    matrix's projection on :math:`\mathrm{span}\{v, Hv, \dots, H^{k-1} v\}`, whose eigenvalues come near both
+    ends of the spectrum, whatever their signs. k Hessian–vector products, `iterations` at most: fewer where
+    the residuals of both ends are within `NEAR` of the larger. Of two as large, λ and −λ, the positive.
+    Alphas that are −∞, dropped, take no part.
 
     A rise of it goes before the collapse of a search, and its test error follows it: Zela et al.
-    (RobustDARTS), arXiv 1909.09656. The start of the iteration is drawn from `generator`. 0 where the loss is
-    linear in the alphas.
+    (RobustDARTS), arXiv 1909.09656. v is drawn from `generator`. 0 where the loss is linear in the alphas,
+    NaN where the Hessian is not finite.
     """
     slopes = torch.autograd.grad(loss(), list(alphas), create_graph=True, materialize_grads=True)
-    kept = [alpha.detach().isfinite() for alpha in alphas]
-    v = _unit([_draw(alpha, generator) * mask for alpha, mask in zip(alphas, kept, strict=True)])
-    value = 0.0
+    kept = torch.cat([alpha.detach().isfinite().flatten() for alpha in alphas]).cpu()
+    sizes = [alpha.numel() for alpha in alphas]
+
+    def curved(v: Tensor) -> Tensor:
+        parts = [part.view_as(a).to(a) for part, a in zip(v.split(sizes), alphas, strict=True)]
+        found = torch.cat([h.flatten() for h in products(slopes, alphas, parts)])
+        return torch.where(kept, found.cpu().double(), 0.0)
+
+    drawn = [torch.randn(alpha.shape, generator=generator, dtype=torch.float64) for alpha in alphas]
+    return _larger_end(curved, torch.where(kept, torch.cat([v.flatten() for v in drawn]), 0.0), iterations)
+
+
+def _larger_end(curved: Callable[[Tensor], Tensor], v: Tensor, iterations: int) -> float:
+    """Of the two ends of a symmetric matrix's spectrum. curved: its product with a vector, (D,) -> (D,)."""
+    basis, diagonal, beside = (v / v.norm())[None], [], []
     for _ in range(iterations):
-        curved = [h * mask for h, mask in zip(products(slopes, alphas, v), kept, strict=True)]
-        before, value = value, float(sum((a * b).sum() for a, b in zip(v, curved, strict=True)))
-        if not any(bool(h.any()) for h in curved) or abs(value - before) <= NEAR * abs(value):
+        rest = curved(basis[-1])
+        if not bool(rest.isfinite().all()):
+            return math.nan
+        diagonal.append(float(basis[-1] @ rest))
+        for _ in range(2):  # once leaves rounding that grows
+            rest = rest - basis.T @ (basis @ rest)
+        values, vectors = torch.linalg.eigh(_tridiagonal(diagonal, beside))
+        ends, length = values[[0, -1]], rest.norm()
+        if bool((length * vectors[-1, [0, -1]].abs() <= NEAR * ends.abs().max()).all()):
             break
-        v = _unit(curved)
-    return value
+        beside.append(float(length))
+        basis = torch.cat([basis, (rest / length)[None]])
+    low, high = ends.tolist()
+    return float(high if high >= (1 - NEAR) * -low else low)
 
 
-def _draw(alpha: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.randn(alpha.shape, generator=generator, dtype=torch.float64).to(alpha)
-
-
-def _unit(vectors: Sequence[Tensor]) -> list[Tensor]:
-    length = torch.stack([v.norm() for v in vectors]).norm().clamp(min=torch.finfo(vectors[0].dtype).tiny)
-    return [v / length for v in vectors]
+def _tridiagonal(diagonal: Sequence[float], beside: Sequence[float]) -> Tensor:
+    off = torch.diag(torch.tensor(beside, dtype=torch.float64), 1)
+    return torch.diag(torch.tensor(diagonal, dtype=torch.float64)) + off + off.T
