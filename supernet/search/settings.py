@@ -72,8 +72,9 @@ class SearchSettings:
     Against collapse. idle, beta, zero_one: weights of the regularisers of these names; beta's grows from 0.
     auxiliary_skip: share of a layer's input that is added to its output, falling to 0. shrink_at: epochs
     after which the weakest candidate of every slot is dropped. eigenvalue_every: epochs between looks at the
-    dominant eigenvalue (0: none, or one where eigenvalue_stop is set); eigenvalue_stop: stop, and go back to
-    the alphas of the earlier look, where the earlier over the present one falls below this share (0: never).
+    dominant eigenvalue (0: none, or one where eigenvalue_stop is set); eigenvalue_stop: stop where the mean
+    size of two looks over that of the two that follow falls below this share, and go back to the alphas of
+    the second of the four (0: never; looks are from the end of the warm-up on).
     snapshot: what the search takes at the end: "mixture", alphas and weights of the epoch whose mixture
     ranked best on valid; "design", the alphas of the epoch whose argmax did, with inherited weights; "none",
     those of the last epoch.

@@ -14,6 +14,7 @@ from supernet.pipeline import chosen, conclusion, judging, search, settled
 from supernet.pipeline.folder import weights_file
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError, read_rows
+from supernet.search import epoch_record
 from supernet.search.costs import Costs
 from supernet.space import Genotype
 from supernet.space.judged import Evaluation, ShortTraining
@@ -32,7 +33,7 @@ METHODS = [
     ["search.cost=sampled", "search.select=argmax"],
     ["search.cost=partial", "search.alpha_noise=none", "search.select=argmax"],
     ["search=contrastive"],
-    ["search.eigenvalue_stop=0.99", "search.select=argmax"],
+    ["search.eigenvalue_every=2", "search.select=argmax"],
     ["search.freeze=embeddings", "search.pretrain_epochs=2", "search.select=argmax"],
     ["search.pretune_temperatures=[0.5]", "search.pretune_lrs=[2]", "search.select=argmax"],
     ["search.cost_weight=1.0", "search.select=argmax"],
@@ -128,6 +129,25 @@ def test_killed_and_resumed_it_ends_as_if_it_had_not_been(clicks, small, tmp_pat
         shown = events.Scalars("explore/score")
         assert [event.step for event in shown] == list(range(1, len(rows) + 1))
         assert [event.value for event in shown] == pytest.approx([row.score for row in rows])
+
+
+def test_a_search_that_stops_and_goes_back_does_so_killed_and_resumed(clicks, small, tmp_path, monkeypatch):
+    """Its eigenvalue rises after epoch 2; the kill is between the looks that are compared."""
+    values = [1.0, 1.0, 2.0, 2.0, 9.0]
+    monkeypatch.setattr(epoch_record, "alpha_eigenvalue", lambda of: values[of.epoch])
+    brief = ["space.layers=1", "search.select=argmax", "search.explain=false", "search.settle=0"]
+    rises = ["search.epochs=5", "search.warmup=0", "search.alpha_drop=0", "search.eigenvalue_stop=0.75"]
+    place = (search, "save_checkpoint", 8)
+    folder = ends_alike(monkeypatch, place, clicks, small, tmp_path, [*brief, *rises])
+    page, whole = (json.loads((f / "search.json").read_text()) for f in (folder, tmp_path / "whole"))
+    for told in (page, whole):
+        assert told["stopped"]
+        assert [epoch["eigenvalue"] for epoch in told["epochs"]] == values[:4]
+        assert told["taken"] == 2
+    assert page["epochs"][1]["mixture"] == whole["epochs"][1]["mixture"]
+    log = (folder / "train.log").read_text()
+    assert "going on at epoch 3, step 4" in log
+    assert log.count("the dominant eigenvalue rose") == 1
 
 
 @pytest.mark.parametrize(

@@ -85,24 +85,73 @@ def test_a_search_does_not_go_back_to_candidates_that_it_dropped(tiny):
     assert search.outcome() == search.history[3]
 
 
-def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeypatch):
-    values = iter([1.0, 1.2, 2.0, 9.0])
-    monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_: next(values))
-    settings = replace(tiny.settings, epochs=6, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
-    search = tiny.search(settings)
+def told_eigenvalues(monkeypatch, values):
+    """Looks find these eigenvalues, by epoch, killed and resumed too; None: there is no look."""
+    monkeypatch.setattr(epoch_record, "alpha_eigenvalue", lambda search: values[search.epoch])
+
+
+STOPPING = {"epochs": 7, "warmup": 0, "eigenvalue_every": 1, "eigenvalue_stop": 0.75, "alpha_drop": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("values", "looks", "back"),
+    [
+        ([1.0, 1.2, -1.6, 2.4, 9.0, 9.0, 9.0], 4, 2),  # 1.1 / 2.0 < 0.75
+        ([None, 1.0, 1.2, 1.2, 1.4, -2.0, 9.0], 6, 4),  # 1.1 / 1.3, then 1.2 / 1.7
+        ([1.0, None, -1.2, None, 1.6, None, 2.4], 7, 3),  # every other epoch is looked at
+        ([1.0, 1.4, 1.0, -1.4, 1.0, 1.4, 1.0], 7, None),  # 1 / 1.4 < 0.75, which is noise
+        ([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6], 7, None),  # slowly
+        ([9.0, 8.0, 2.0, 1.0, 1.0, 1.0, 1.0], 7, None),  # it falls
+        ([1.0, 1.0, 9.0, None, None, None, None], 7, None),  # three looks are too few
+    ],
+    ids=str,
+)
+def test_the_search_stops_where_the_eigenvalue_rises_and_goes_back(tiny, monkeypatch, values, looks, back):
+    told_eigenvalues(monkeypatch, values)
+    search = tiny.search(replace(tiny.settings, **STOPPING, snapshot="none"))
     final = search.run(score)
-    assert [record["eigenvalue"] for record in search.history] == [1.0, 1.2, 2.0]  # 1.2 / 2.0 < .75
-    assert search.kept.stopped
-    assert all(p.tolist() == search.history[1]["mixture"][slot] for slot, p in final.items())
+    assert [record["eigenvalue"] for record in search.history] == values[:looks]
+    assert search.kept.stopped == (back is not None)
+    taken = search.history[-1 if back is None else back - 1]
+    assert search.outcome() == taken
+    assert all(p.tolist() == taken["mixture"][slot] for slot, p in final.items())
+
+
+@pytest.mark.parametrize("killed", [1, 3, 4])
+def test_a_search_that_stops_and_goes_back_does_so_killed_and_resumed(tiny, tmp_path, monkeypatch, killed):
+    told_eigenvalues(monkeypatch, [1.0, 1.2, 1.2, 1.4, 2.0, 9.0, 9.0])
+    settings = replace(tiny.settings, **STOPPING, checkpoint_every=2)
+    whole, first, second = (tiny.search(settings, seed=seed) for seed in (0, 0, 5))
+    expected = finished(whole)
+
+    def save():
+        if (first.epoch, first.step) == (killed, 2):
+            keep(first, tmp_path / "state.pt")
+
+    first.run(score, save=save)
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    weights, _, mixture, history = finished(second)
+    assert second.kept.stopped
+    assert same(weights, expected[0])
+    assert history == expected[3]
+    assert len(history) == 5
+    assert second.outcome()["epoch"] == 3
+    assert all(torch.equal(p, expected[2][slot]) for slot, p in mixture.items())
+
+
+def test_an_eigenvalue_of_more_candidates_is_not_compared_with(tiny, monkeypatch):
+    told_eigenvalues(monkeypatch, [1.0, 1.0, 9.0, 9.0, 9.0, 9.0, 9.0])
+    search = tiny.search(replace(tiny.settings, **STOPPING, shrink_at=[2]))
+    search.run(score)
+    assert not search.kept.stopped
 
 
 def test_alphas_that_went_back_are_not_left_for_those_they_went_back_from(tiny, monkeypatch):
-    """Epoch 2 ranks much worse than 1, so its alphas are given up; the eigenvalue rises in epoch 3."""
-    values = iter([0.3, 0.3, 0.6, 0.6])
-    monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_: next(values))
-    settings = replace(tiny.settings, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75, alpha_drop=0.03)
+    """Epoch 2 ranks much worse than 1, so its alphas are given up; the eigenvalue rises after it."""
+    told_eigenvalues(monkeypatch, [0.3, 0.3, 0.6, 0.6, 0.6])
+    settings = replace(tiny.settings, **STOPPING | {"epochs": 5, "alpha_drop": 0.03})
     search = tiny.search(replace(settings, snapshot="mixture"))
-    search.run(ranking([0.2, 0, 0.1, 0, 0.21, 0, 0.15, 0]))
+    search.run(ranking([0.2, 0, 0.1, 0, 0.21, 0, 0.15, 0, 0.1, 0]))
     assert search.kept.frozen == 2
     assert not search.kept.stopped
     assert search.outcome() == search.history[2]
@@ -123,16 +172,15 @@ def test_an_epoch_is_kept_for_what_its_score_is_worth_less_its_cost(tiny, monkey
 
 
 def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatch):
-    """The best of the design is epoch 1; the eigenvalue rises in epoch 3, and the search goes back to 2."""
-    settings = replace(tiny.settings, epochs=4, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75)
+    """The best of the design is epoch 1; the eigenvalue rises after 2, and the search goes back to it."""
+    settings = replace(tiny.settings, **STOPPING | {"epochs": 4})
     told = [0, 9, 0, 5, 0, 7, 0, 1]
     for values, best, kept in (
-        ([1, 1.2, 2], "design", 1),
+        ([1, 1, 2, 2], "design", 1),
         ([1, 1, 1, 1], "design", 0),
         ([1, 1, 1, 1], "none", 3),
     ):
-        numbers = iter(values)
-        monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_, n=numbers: float(next(n)))
+        told_eigenvalues(monkeypatch, values)
         search = tiny.search(replace(settings, snapshot=best))
         final = search.run(ranking(told))
         assert search.outcome() == search.history[kept]
@@ -140,11 +188,8 @@ def test_a_snapshot_and_the_eigenvalue_stop_each_keep_their_own(tiny, monkeypatc
 
 
 def test_an_auxiliary_skip_is_gone_after_an_early_stop_and_after_a_resume(tiny, monkeypatch):
-    monkeypatch.setattr(epoch_record, "dominant_eigenvalue", lambda *_: next(values))
-    settings = replace(
-        tiny.settings, epochs=6, warmup=0, eigenvalue_every=1, eigenvalue_stop=0.75, auxiliary_skip=0.6
-    )
-    values = iter([1.0, 9.0])
+    told_eigenvalues(monkeypatch, [1.0, 1.0, 9.0, 9.0])
+    settings = replace(tiny.settings, **STOPPING, auxiliary_skip=0.6)
     first, second = tiny.search(settings), tiny.search(settings, seed=5)
     first.run(score)
     second.load_state_dict(first.state_dict())
@@ -224,7 +269,7 @@ CHANGES = [
     {"relaxation": "sigmoid", "zero_one": 1.0},
     {"relaxation": "top2", "temperature_schedule": "cosine"},
     {"objective": "contrastive"},
-    {"eigenvalue_every": 1, "eigenvalue_stop": 0.99},
+    {"eigenvalue_every": 1, "eigenvalue_stop": 0.99, "epochs": 6},
     {"freeze": "embeddings", "order": "finite_difference"},
     {"cost": "sampled", "relaxation": "sparsemax"},
 ]
