@@ -34,7 +34,10 @@ class Costs:
 
     def expected(self, mixture: Mapping[str, Tensor]) -> Tensor:
         r"""The expected milliseconds over those of the dearest design, :math:`\sum_s \sum_k p_{sk} c_{sk} /
-        \sum_s \max_k c_{sk}`; a scalar in [0, 1] with a gradient.  Paper: FBNet, arXiv 1812.03443"""
+        \sum_s \max_k c_{sk}`; a scalar with a gradient.  Paper: FBNet, arXiv 1812.03443
+
+        In [0, 1] where the weights of each slot sum to 1, as those of a design do. Those of the relaxation
+        `sigmoid` need not: a slot may keep several candidates and pays for each, so that it can be more."""
         return _expected(self.milliseconds, mixture)
 
     def expected_parameters(self, mixture: Mapping[str, Tensor]) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from supernet.runtime import InputError
 from supernet.search.costs import Costs, measure_costs
 from supernet.search.loop import Search
+from supernet.search.relaxations import mix
 
 SLOT = "layer1/user/convolve"
 
@@ -38,6 +39,15 @@ def test_the_expectation_is_over_the_mixture_and_at_most_one():
     dearest = {"a": torch.tensor([0.0, 1.0]), "b": torch.tensor([0.0, 0.0, 1.0])}
     assert float(costs.expected(dearest)) == pytest.approx(1.0)
     assert costs.of({"a": 1, "b": 0}) == (5.0, 8)
+
+
+def test_of_weights_that_do_not_sum_to_one_all_that_is_kept_is_paid_for():
+    costs = Costs({"a": [1.0, 3.0], "b": [2.0, 4.0, 5.0]}, {"a": [0, 7], "b": [1, 2, 3]})
+    alphas = {"a": torch.zeros(2, requires_grad=True), "b": torch.full((3,), 9.0)}
+    expected = costs.expected(mix(alphas, "sigmoid", 1.0))
+    assert float(expected.detach()) == pytest.approx((2.0 + 11.0) / 8, rel=1e-3)
+    (slope,) = torch.autograd.grad(expected, alphas["a"])
+    torch.testing.assert_close(slope, torch.tensor([0.25, 0.75]) / 8)
 
 
 def test_parameters_are_expected_likewise_and_both_are_weighed():
