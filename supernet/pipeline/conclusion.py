@@ -15,7 +15,7 @@ from supernet.data.dataset import Dataset
 from supernet.pipeline.chosen import choose_designs, genotype_of, seconds_before
 from supernet.pipeline.folder import GENOTYPE
 from supernet.pipeline.judging import trials_of
-from supernet.pipeline.pareto import draw_pareto, scored_designs
+from supernet.pipeline.pareto import cost_drawn, draw_pareto, scored_designs
 from supernet.pipeline.pretuning import read_written
 from supernet.pipeline.search_board import close_board
 from supernet.pipeline.settled import settled
@@ -58,7 +58,8 @@ def conclude(
     trained = bool(search.history)  # there is a supernet to ask
     told = explained(search, config, data, designs[0], log) if trained else None
     scored, how = scored_designs(ShortTrainings(folder / SELECTION).rows, told, designs[0])
-    draw_pareto(search.model.space, search.costs, scored, config.eval.metric, how, folder, board, log)
+    drawn, metric = cost_drawn(config.search), config.eval.metric
+    draw_pareto(search.model.space, search.costs, drawn, scored, metric, how, folder, board, log)
     counts = advice_counts(folder / ADVICE)
     advice = {"advisor": counts and {"model": config.search.advisor.model} | counts}
     recipe = {"pretuned": read_written(folder / PRETUNED)}

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from supernet.report.board import Board
 from supernet.report.figures import save_figure
-from supernet.report.pareto import Point, pareto_figure
+from supernet.report.pareto import MILLISECONDS, PARAMETERS, Point, pareto_figure
 from supernet.search.costs import Costs
 from supernet.search.explanation import Explanation
 from supernet.search.selection import Choices
+from supernet.search.settings import SearchSettings
 from supernet.space import SearchSpace
 from supernet.space.judged import ShortTraining
 
@@ -48,9 +49,15 @@ def points_of(designs: Sequence[tuple[Choices, float]], space: SearchSpace, cost
     return found
 
 
+def cost_drawn(settings: SearchSettings) -> str:
+    """The cost that the picture is over: parameters where they alone are weighed, else milliseconds."""
+    return PARAMETERS if settings.parameter_weight and not settings.cost_weight else MILLISECONDS
+
+
 def draw_pareto(
     space: SearchSpace,
     costs: Costs | None,
+    cost: str,
     designs: Sequence[tuple[Choices, float]],
     metric: str,
     how: str,
@@ -58,12 +65,13 @@ def draw_pareto(
     board: Board,
     log: logging.Logger,
 ) -> None:
-    """pareto.png of the run folder where costs are weighed, or a line that says why there is none."""
+    """pareto.png of the run folder where costs are weighed, or a line that says why there is none. cost: that
+    is drawn, by name."""
     if costs is None:
         return
     if not designs:
         log.info("no pareto.png: %s", UNSCORED)
         return
-    figure = pareto_figure(points_of(designs, space, costs), metric, how)
+    figure = pareto_figure(points_of(designs, space, costs), metric, how, cost)
     save_figure(figure, folder / "pareto.png")
-    board.figure("score over milliseconds", figure, 0)
+    board.figure(f"score over {cost}", figure, 0)

@@ -1,13 +1,15 @@
 """Which designs the picture of cost and score shows, and what is said where it shows none."""
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 
-from supernet.pipeline.pareto import INHERITED, TRAINED, draw_pareto, points_of, scored_designs
-from supernet.report.pareto import Point
+from supernet.pipeline.pareto import INHERITED, TRAINED, cost_drawn, draw_pareto, points_of, scored_designs
+from supernet.report.pareto import MILLISECONDS, PARAMETERS, Point
 from supernet.search.costs import Costs
 from supernet.search.explanation import Explanation
+from supernet.search.settings import SearchSettings
 from supernet.space import SearchSpace
 from supernet.space.judged import ShortTraining
 
@@ -43,11 +45,27 @@ def test_without_trainings_the_chosen_design_and_its_neighbours_are_shown():
     ]
 
 
+@pytest.mark.parametrize(
+    ("weights", "drawn"), [((0.5, 0.0), MILLISECONDS), ((0.0, 0.5), PARAMETERS), ((0.5, 0.5), MILLISECONDS)]
+)
+def test_the_picture_is_over_the_cost_that_is_weighed(tmp_path, weights, drawn):
+    settings, tags = SearchSettings(cost_weight=weights[0], parameter_weight=weights[1]), []
+    board = SimpleNamespace(figure=lambda tag, figure, step: tags.append((tag, figure.axes[0].get_xlabel())))
+    designs, how = scored_designs([], TOLD, CHOSEN)
+    log = logging.getLogger("test")
+    draw_pareto(SPACE, COSTS, cost_drawn(settings), designs, "ndcg@20", how, tmp_path, board, log)
+    ((tag, label),) = tags
+    assert tag == f"score over {drawn}"
+    assert label.startswith(drawn)
+    assert (tmp_path / "pareto.png").stat().st_size > 0
+
+
 @pytest.mark.parametrize(("costs", "words"), [(None, []), (COSTS, ["no design was scored"])])
 def test_the_log_says_why_there_is_no_picture_where_costs_are_weighed(tmp_path, caplog, costs, words):
     designs, how = scored_designs([], None, CHOSEN)
     with caplog.at_level(logging.INFO):
-        draw_pareto(SPACE, costs, designs, "ndcg@20", how, tmp_path, None, logging.getLogger("test"))
+        log = logging.getLogger("test")
+        draw_pareto(SPACE, costs, MILLISECONDS, designs, "ndcg@20", how, tmp_path, None, log)
     assert [word in record.getMessage() for record, word in zip(caplog.records, words, strict=True)] == [
         True for _ in words
     ]
