@@ -48,7 +48,9 @@ def dominant_eigenvalue(
 
 def _larger_end(curved: Callable[[Tensor], Tensor], v: Tensor, iterations: int) -> float:
     """Of the two ends of a symmetric matrix's spectrum. curved: its product with a vector, (D,) -> (D,)."""
-    basis, diagonal, beside = (v / v.norm())[None], [], []
+    diagonal: list[float] = []
+    beside: list[float] = []
+    basis = (v / v.norm())[None]
     for _ in range(iterations):
         rest = curved(basis[-1])
         if not bool(rest.isfinite().all()):
