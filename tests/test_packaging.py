@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import ops
+from supernet.search.tabular import FILE
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"supernet", "ops", "conf", "tests", "benchmarks", ".ci"}
@@ -51,6 +52,7 @@ def test_the_wheel_holds_packages_and_config_tree_and_no_tests(wheel):
     config = {f"supernet/{p.relative_to(ROOT)}" for p in ROOT.glob("conf/**/*.yaml")}
     assert {"supernet/conf/train.yaml", "supernet/conf/derive.yaml"} <= config
     assert python | config <= names
+    assert str(FILE.relative_to(ROOT)) in names, "the tabular benchmark comes with the package"
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"ops", "supernet"}
 
 
