@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -39,15 +40,33 @@ def methods(found: Groups, table: Table | None) -> list[str]:
                 *(cell for times in (1, 3) for cell in _random(own, times)),
             )
         )
-    limit = None if table is None else exhaustive(table)
-    if limit is None:
+    if table is None:
         return lines
+    told = edges(table)
+    limit = exhaustive(table)
+    if limit is None:
+        return [*lines, "", told] if told else lines
     text = (
         f"A search that trains all {len(table.trainings)} designs in full, once each with their tuned "
         f"recipes, and takes the best on valid has a regret of {limit[0]:.4f}, and a design of the top 5 % "
         f"in {limit[1]:.0%} of draws of the seed: what noise leaves."
     )
-    return [*lines, "", text]
+    return [*lines, "", f"{text} {told}".rstrip()]
+
+
+def edges(table: Table) -> str:
+    """Which ends of the grid that all designs were trained on more than half of their best recipes have: what
+    a wider grid might change; "" for none."""
+    found = []
+    for name in ("temperature", "lr"):
+        tried = [{getattr(row, name) for row in rows} for rows in table.trainings.values()]
+        grid = set.intersection(*tried)
+        counts = Counter(getattr(rows[0], name) for rows in table.best.values())
+        for end, value in (("lowest", min(grid)), ("highest", max(grid))):
+            if len(grid) > 1 and 2 * counts[value] > len(tried):
+                found.append(f"{counts[value]} have {name} {value:g}, the {end}")
+    told = f"Of the {len(tried)} best recipes {', and '.join(found)} of the grid that all designs have."
+    return told if found else ""
 
 
 def _against(own: Sequence[dict], plain: Mapping[int, float], method: str) -> str:

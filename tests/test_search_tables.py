@@ -10,7 +10,7 @@ import pytest
 from benchmarks.lines import add_lines, read_lines
 from benchmarks.search_rankings import ceilings
 from benchmarks.search_rivals import fixed_recipes, named, rivals
-from benchmarks.search_sections import methods
+from benchmarks.search_sections import edges, methods
 from benchmarks.search_statistics import (
     apart,
     below,
@@ -29,7 +29,7 @@ from supernet.config import load_space
 from supernet.pipeline.stages import space_of
 from supernet.runtime import InputError
 from supernet.search.selection import known_designs
-from supernet.search.tabular import Table, Training, save_tables
+from supernet.search.tabular import Table, Training, load_tables, save_tables
 from supernet.space import identity_of
 
 OPEN = table_space().choices()
@@ -291,6 +291,33 @@ def test_what_noise_leaves_is_a_draw_of_the_seeds_of_every_design():
     )
     assert f"all 2 designs in full, once each with their tuned recipes, and takes the best on valid has a " \
         f"regret of {regret:.4f}, and a design of the top 5 % in {top:.0%} of draws" in told  # fmt: skip
+
+
+def test_recipes_at_an_edge_of_the_grid_that_all_designs_have_are_told():
+    def best_at(name, temperature, lr, more=()):
+        best = temperature, lr
+        grid = [(t, rate) for t in (0.1, 0.2, *more) for rate in (0.01, 0.02)]
+        scores = [float(recipe == best) for recipe in grid]
+        return [Training("toy", name, "{}", *recipe, 0, score, 0.0, 0.0, 1, 1.0, 1)
+                for recipe, score in zip(grid, scores, strict=True)]  # fmt: skip
+
+    rows = best_at("a", 0.2, 0.01) + best_at("b", 0.2, 0.01, (0.4,)) + best_at("c", 0.4, 0.02, (0.4,))
+    told = (
+        "Of the 3 best recipes 2 have temperature 0.2, the highest, and 2 have lr 0.01, the lowest of the "
+        "grid that all designs have."
+    )
+    assert edges(Table(rows)) == told
+    assert told in methods({"m": [method_row("m", 0, 0.1)]}, Table(rows))
+    assert edges(Table(best_at("a", 0.1, 0.01) + best_at("b", 0.2, 0.02))) == "", "half is not most"
+    assert methods({"m": [method_row("m", 0, 0.1)]}, Table(best_at("a", 0.1, 0.01)[:1]))[-1].startswith("| m")
+
+
+def test_the_edges_of_the_shipped_table():
+    tables = load_tables()
+    assert "Of the 240 best recipes 178 have lr 0.004, the lowest of" in edges(tables["ml-100k"])
+    assert "226 have temperature 0.25, the highest, and 135 have lr 0.004, the lowest" in edges(
+        tables["lastfm"]
+    )
 
 
 def test_tables_are_written_with_each_row_once(tmp_path, capsys):
