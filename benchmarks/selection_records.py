@@ -53,7 +53,8 @@ RULES = {
     "pool of 9, 4 draws": Rule(pool=9, draws=4),
     "pool of 21, half the steps": Rule(pool=21, share=2),
 }
-"""`rescored`, and what is changed of it; with two draws a place it is `screened`, the default."""
+"""`rescored`, and what is changed of it; with two draws a place it is `screened`, the default. Not all have
+lines in results/selection.jsonl: selection.py compare only=NAME,NAME measures those that are named."""
 
 
 class Records:

@@ -29,7 +29,7 @@ SCREENED = 2
 """And for each in that of `screened`; with more the choices are worse (benchmarks/selection.py)."""
 
 ROUNDS = 3
-"""Of short trainings; benchmarks/selection.py measures what the last one is worth."""
+"""Of short trainings; the rule "two rounds" of benchmarks/selection.py can measure what the last is worth."""
 
 Fill = Callable[[list[Choices], int, Callable[[], Choices]], list[Choices]]
 """(pool, size, a maker of designs) → the pool with new designs up to `size`."""
