@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from supernet.runtime import write_json
 from supernet.search.explanation import Explanation, explain
 from supernet.search.loop import Search
 from supernet.search.selection import Choices
+from supernet.search.settings import SearchSettings
 from supernet.search.settling import Settled
 from supernet.search.strategies.advisor import ADVICE, advice_counts
 from supernet.space import Genotype
@@ -95,6 +97,7 @@ def search_report(
         "data": f"{data.name}: {data.n_users:,} users × {data.n_items:,} items",
         "metric": config.eval.metric,
         "strategy": config.search.strategy,
+        "changed": changed(asdict(config.search), asdict(SearchSettings())),
         "candidates": {slot: list(names) for slot, names in search.model.space.choices().items()},
         "epochs": search.history,
         "taken": search.outcome()["epoch"] if search.history else None,
@@ -103,3 +106,14 @@ def search_report(
         "explanation": None if told is None else asdict(told),
         "settled": None if own is None else asdict(own),
     }
+
+
+def changed(settings: Mapping[str, Any], usual: Mapping[str, Any], path: str = "") -> dict[str, list[Any]]:
+    """Key → its value and its default, for the settings that are not at it; keys of nodes with dots."""
+    found: dict[str, list[Any]] = {}
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            found |= changed(value, usual[key], f"{path}{key}.")
+        elif value != usual[key]:
+            found[path + key] = [value, usual[key]]
+    return found

@@ -38,3 +38,12 @@ def table(
         mark = ' class="chosen"' if number in chosen else ""
         lines.append(f"<tr{mark}>{cells}</tr>")
     return f"<table><tr>{names}</tr>{''.join(lines)}</table>"
+
+
+def pairs(rows: Sequence[tuple[str, object]]) -> str:
+    """A table of names and what they are, without a head."""
+    lines = (
+        f'<tr><td class="word">{text(name)}</td><td class="word">{text(told)}</td></tr>'
+        for name, told in rows
+    )
+    return f"<table>{''.join(lines)}</table>"

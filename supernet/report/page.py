@@ -13,7 +13,8 @@ import numpy as np
 from supernet.report.choice import how_it_came, how_sure, settling, short_form, swaps
 from supernet.report.curves import curves_figure
 from supernet.report.figures import anytime_figure, genotype_figure, mixture_figure
-from supernet.report.markup import svg, table, text
+from supernet.report.markup import pairs, svg, table, text
+from supernet.report.searched import read_config, what_was_searched
 from supernet.report.signs import not_looked_at, signs_of_collapse, trains_alphas
 from supernet.report.table import metric_label
 from supernet.runtime import InputError, read_rows, write_text
@@ -45,6 +46,7 @@ def write_report(folder: Path) -> Path:
     evaluations = read_rows(folder / EVALUATIONS, Evaluation, "an evaluation")
     parts = [
         _head(folder, search, genotype),
+        what_was_searched(read_config(folder), search, genotype),
         _warnings(search, genotype),
         _design(search, genotype),
         how_it_came(trained, search, genotype),
@@ -65,37 +67,9 @@ def write_report(folder: Path) -> Path:
 
 
 def _head(folder: Path, search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:
-    recipe = search.get("pretuned")
-    candidates = search["candidates"]
-    size = 1
-    for names in candidates.values():
-        size *= len(names)
-    rows = [
-        ("data", search["data"]),
-        ("space", f"{size:,} designs in {len(candidates)} open slots, {genotype['layers']} layers"),
-        ("strategy", search["strategy"] + _advice(search.get("advisor"))),
-        *([] if recipe is None else [("recipe", _pretuned(recipe))]),
-        ("seconds", f"{genotype['metrics'].get('seconds', 0):.0f}"),
-        ("seed", genotype["seed"]),
-    ]
-    cells = "".join(
-        f'<tr><td class="word">{text(k)}</td><td class="word">{text(v)}</td></tr>' for k, v in rows
-    )
-    return f"<h1>{text(folder.name)}: how the architecture was found</h1>\n<table>{cells}</table>"
-
-
-def _pretuned(recipe: Mapping[str, Any]) -> str:
-    return (
-        f"temperature {recipe['loss']['temperature']:.3g} and lr {recipe['training']['lr']:.3g}, the best on "
-        f"valid of {len(recipe['trials'])} trainings of LightGCN"
-    )
-
-
-def _advice(found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        return ""
-    model = f" {found['model']}" if found.get("model") else ""  # earlier releases did not tell it
-    return f"{model}: {found['requests']} requests, {found['random']} designs drawn in place of invalid ones"
+    seconds = f"{genotype['metrics'].get('seconds', 0):.0f}"
+    rows = [("data", search["data"]), ("seconds", seconds), ("seed", genotype["seed"])]
+    return f"<h1>{text(folder.name)}: how the architecture was found</h1>\n{pairs(rows)}"
 
 
 def _warnings(search: Mapping[str, Any], genotype: Mapping[str, Any]) -> str:

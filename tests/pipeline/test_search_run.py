@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from supernet.config import TrainConfig
 from supernet.config.data_schemas import LightgcnData, TableData
 from supernet.pipeline.inputs import input_files
+from supernet.report.searched import read_config, what_was_searched
 from supernet.space import Genotype
 
 from .conftest import ROOT, command, data_of
@@ -67,6 +68,27 @@ def test_tensorboard_has_both_levels_and_every_mixture(finished):
                 weight, abs=1e-6
             )
     assert set(tags["images"]) == {"genotype", "mixture over epochs", "diagnostics"}
+
+
+def test_the_folder_holds_what_the_report_tells_of_candidates_and_settings(finished):
+    search, genotype = (
+        json.loads((finished / f"{name}.json").read_text()) for name in ("search", "genotype")
+    )
+    assert search["changed"]["alpha_batch_size"] == [32, 2048]
+    assert {key: search["changed"][key] for key in ("epochs", "warmup")} == {
+        "epochs": [4, 8],
+        "warmup": [1, 2],
+    }
+    told = what_was_searched(read_config(finished), search, genotype)
+    for words in (
+        "<td>every convolve (4 slots)</td>",
+        "softmax, temperature 1 to 0.5, geometric",
+        "4, 1 of warm-up",
+        "softmax at temperature 0.2, lr 0.005, batches of 64, dim 8",
+        "search.alpha_batch_size=32 (default 2048)",
+    ):
+        assert words in told
+    assert "search.epochs" not in told, "it has a line of its own"
 
 
 @pytest.mark.parametrize("epoch", [0, 2], ids=["in the first epoch", "later"])

@@ -134,6 +134,7 @@ def test_a_run_of_another_strategy_has_no_epochs_and_no_costs(folder):
     for words in ("runner-up", "How sure", "How the choice", "evaluation by evaluation"):
         assert words not in page
     assert "Not derived yet" in page
+    assert ["readout", "last, mean, sum"] in cells(section(page, "What was searched"))
     assert page.count("data:image/svg+xml;base64,") == 1
 
 
