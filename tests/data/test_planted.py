@@ -27,6 +27,7 @@ SETTINGS = SearchSettings(
     epochs=8, warmup=2, alpha_lr=0.05, alpha_batch_size=512, temperature_start=1.0, temperature_end=0.2
 )
 TO_THE_END = replace(SETTINGS, snapshot="none", alpha_drop=0.0)
+WITHOUT_NOISE = replace(TO_THE_END, alpha_noise="none")
 SLOT = "layer1/interactions/aggregate"
 
 
@@ -72,23 +73,26 @@ def top_1(aggregator, seed):
     return (top_items(scores_dot(*vectors), users, seen, 1)[:, 0] == items).float().mean().item()
 
 
+@pytest.mark.parametrize(("settings", "least"), [(TO_THE_END, 0.6), (WITHOUT_NOISE, 0.8)])
 @pytest.mark.parametrize("seed", range(5))
-def test_planted_operator_is_found(seed):
-    chosen, mixture = searched(seed, TO_THE_END)
+def test_planted_operator_is_found(seed, settings, least):
+    """Noise on the alphas keeps the mixture open for longer."""
+    chosen, mixture = searched(seed, settings)
     assert chosen == "sym"
-    assert mixture["sym"] > 0.8, mixture
+    assert mixture["sym"] > least, mixture
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_planted_operator_is_found_in_the_epoch_that_ranked_best(seed):
-    """Which may be an early one, in which the mixture is not decided yet."""
-    assert searched(seed, SETTINGS)[0] == "sym"
+@pytest.mark.parametrize(("noise", "least"), [("none", 5), ("gumbel", 4)])
+def test_planted_operator_is_found_in_the_epoch_that_ranked_best(noise, least):
+    """Which may be an early one, in which the mixture is not decided yet, and with noise less so."""
+    settings = replace(SETTINGS, alpha_noise=noise)
+    assert [searched(seed, settings)[0] for seed in range(5)].count("sym") >= least
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_without_the_noise_nothing_tells_the_sums_apart(seed):
     """The control: what the search found above is in the data, not in the search."""
-    _, mixture = searched(seed, TO_THE_END, hubs=0, explorers=0)
+    _, mixture = searched(seed, WITHOUT_NOISE, hubs=0, explorers=0)
     assert mixture["sym"] == pytest.approx(mixture["mean"], abs=0.03)
     assert mixture["sym"] == pytest.approx(mixture["sum"], abs=0.03)
     assert mixture["global"] < mixture["sym"] / 4
