@@ -154,7 +154,8 @@ def test_the_losses_of_one_call_are_on_one_batch_with_the_same_draws(tiny, monke
 
 
 def test_the_batch_of_the_train_loss_is_that_of_the_next_weight_step(tiny, monkeypatch):
-    search, plain = tiny.search(), tiny.search()
+    settings = replace(tiny.settings, alpha_noise="none")
+    search, plain = tiny.search(settings), tiny.search(settings)
     *_, train_loss, _, _ = captured(search, monkeypatch)
     value = float(train_loss().detach())
     search.weight_step()

@@ -51,7 +51,7 @@ def test_its_gradient_is_that_of_the_loss_in_the_temperature(tiny):
 
 
 def test_a_learnt_temperature_moves_stays_in_its_bounds_and_resumes(tiny, tmp_path):
-    settings = replace(tiny.settings, alpha_temperature="learned", alpha_lr=1.0)
+    settings = replace(tiny.settings, alpha_temperature="learned", alpha_lr=1.0, alpha_noise="none")
     whole = tiny.search(settings)
     expected = finished(whole)
     far = tiny.search(replace(settings, alpha_lr=100.0, epochs=2))
