@@ -149,7 +149,7 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
         assert (("ranking", name) in rows_of(name)) == has_supernet(name)
     for data, epochs in SHRINK_AT.items():
         assert overrides_of("shrinking", data) == ("search.alpha_noise=none", f"search.shrink_at={epochs}")
-    with pytest.raises(SystemExit, match="only=defualt: give some of default, three"):
+    with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, alpha noise"):
         search_quality.chosen_names("defualt", list(METHODS))
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
         search_quality.count("0", 10)
