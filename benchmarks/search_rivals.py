@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from benchmarks.markdown import head, line
 from benchmarks.search_groups import Groups
+from benchmarks.search_methods import PLAIN
 from benchmarks.search_statistics import below, mean
 from benchmarks.table_search import TOP, first_seed, random_regrets, table_space
 from supernet.config import load_space
@@ -31,8 +32,9 @@ def named(table: Table) -> dict[str, str]:
 
 def rivals(found: Groups, table: Table | None) -> list[str]:
     """A sentence: the designs with names alone, and random search that trains them first, beside the
-    default; none without both."""
-    own = found.get(DEFAULT)
+    default, or where it is not known well the search without noise; none without a table or both."""
+    searched = DEFAULT if DEFAULT in found else PLAIN
+    own = found.get(searched)
     if table is None or not own:
         return []
     names = named(table)
@@ -44,7 +46,8 @@ def rivals(found: Groups, table: Table | None) -> list[str]:
     lines = [
         "Every search's pool holds the designs of the space that have names. Their regrets, tuned, without a "
         f"search: {alone}; the best of them is {'' if table.rank(best) < TOP else 'not '}of the top 5 %. The "
-        f"default took one of them in {taken} of {len(own)} seeds; its regret is {mean(own, 'regret'):.4f}, "
+        f"search `{searched}` took one of them in {taken} of {len(own)} seeds; its regret is "
+        f"{mean(own, 'regret'):.4f}, "
         "p of being below that of the best named design "
         f"{below([row['regret'] - table.regret(best) for row in own]):.2g}."
     ]
