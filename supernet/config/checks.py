@@ -23,6 +23,7 @@ from supernet.data.splits import SPLITS
 from supernet.evaluation.baselines import BASELINES
 from supernet.evaluation.metrics import METRICS
 from supernet.runtime import InputError
+from supernet.search.selection import SELECTIONS
 
 POSITIVE = {
     "model": ("dim",),
@@ -142,8 +143,6 @@ def validate_derive(config: DeriveConfig) -> None:
     _at_least(config, "tuning.startup", 0)
     if config.tuning.seconds is not None:
         _at_least(config, "tuning.seconds", 0, strictly=True)
-    known("tuning.sampler", config.tuning.sampler, ("tpe", "random", "grid"))
-    known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
     if not config.seeds or len(set(config.seeds)) < len(config.seeds):
         raise InputError(f"seeds must be one or more different numbers, found {config.seeds}")
     _at_least(config, "top", 0, strictly=True)
@@ -151,10 +150,18 @@ def validate_derive(config: DeriveConfig) -> None:
     _at_least(config, "tuning.trials", 0)
     _at_least(config, "epochs", 0)
     _finetune(config)
+    _names(config)
+    _protocol(config)
+
+
+def _names(config: DeriveConfig) -> None:
+    if config.select is not None:
+        known("select", config.select, SELECTIONS)
+    known("tuning.sampler", config.tuning.sampler, ("tpe", "random", "grid"))
+    known("ops.backend", config.ops.backend, ("auto", "torch", "scatter"))
     known("protocol", config.protocol, ("strict", "paper"))
     for name in config.tune:
         known("tune", depth_of(name)[0], ("all", "derived", "random", *space_names(), *published_names()))
-    _protocol(config)
 
 
 def _finetune(config: DeriveConfig) -> None:

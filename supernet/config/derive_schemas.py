@@ -41,6 +41,7 @@ class DeriveConfig:
     """`derive.py`: derived model → tuning → retraining → evaluation, on a finished run of `train.py`."""
 
     run: str = MISSING  # folder of the run
+    select: str | None = None  # choose anew by this rule of search.select; null: the genotype of train.py
     seeds: list[int] = field(default_factory=lambda: [0, 1])  # one retraining each
     protocol: str = (
         "strict"  # strict; paper: the published split as it is and fixed epochs, flagged everywhere

@@ -56,26 +56,44 @@ def choose_designs(
     join the last rounds of a strategy. What was evaluated before a kill stands in the run folder, and counts.
     """
     settings, space, kept = config.search, search.model.space, ShortTrainings(folder / SELECTION)
-    trains = settings.select in BY_TRAINING
-    if search.costs is not None and settings.select != "argmax":
-        log.info(
-            "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "
-            "design",
-            *(settings.cost_weight, settings.parameter_weight),
-        )
     if settings.strategy == BILEVEL:
-        total = (2 * settings.select_pool + -(-settings.select_pool // 3)) * trains
-        with bar("selection", total=total) as progress:
-            trials = trials_of(search, config, data, log, progress.advance, kept)
-            trials = replace(trials, known=[*known, *trials.known])
-            designs = SELECTIONS[settings.select](space, mixture, trials)
-        return designs, []
+        return by_rule(search, config, data, mixture, kept, log, known), []
+    _tell_costs(search, settings, log)
     trials, identity = trials_of(search, config, data, log, kept=kept), identity_of(space)
     rows = _explored(search, config, trials, folder, board, log)
     best = ordered(rows, identity, trials.cost)[: settings.select_pool]
     pool = distinct([*best, *known, *trials.known], identity)
     steps = settings.select_steps * (3 if settings.evaluate == "trained" else 1)
     return halving(pool, trials, steps), rows
+
+
+def by_rule(
+    search: Search,
+    config: TrainConfig,
+    data: Dataset,
+    mixture: dict[str, Tensor],
+    kept: ShortTrainings,
+    log: logging.Logger,
+    known: Sequence[Choices] = (),
+) -> list[Choices]:
+    """Designs by search.select, the best first; see `choose_designs`."""
+    settings = config.search
+    if settings.select != "argmax":
+        _tell_costs(search, settings, log)
+    total = (2 * settings.select_pool + -(-settings.select_pool // 3)) * (settings.select in BY_TRAINING)
+    with bar("selection", total=total) as progress:
+        trials = trials_of(search, config, data, log, progress.advance, kept)
+        trials = replace(trials, known=[*known, *trials.known])
+        return SELECTIONS[settings.select](search.model.space, mixture, trials)
+
+
+def _tell_costs(search: Search, settings: SearchSettings, log: logging.Logger) -> None:
+    if search.costs is not None:
+        log.info(
+            "selection: by scores less %g × milliseconds and %g × parameters, each over those of the dearest "
+            "design",
+            *(settings.cost_weight, settings.parameter_weight),
+        )
 
 
 def _explored(

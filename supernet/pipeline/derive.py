@@ -21,6 +21,7 @@ from supernet.pipeline.fusion import choose_fusion
 from supernet.pipeline.inputs import check_inputs
 from supernet.pipeline.kept import Kept
 from supernet.pipeline.protocol import PROTOCOLS, check_run
+from supernet.pipeline.rechosen import rechosen
 from supernet.pipeline.recipes import Recipes, origin, read_recipes, write_recipes
 from supernet.pipeline.results import Result
 from supernet.pipeline.retraining import chosen_epochs, closed_forms, design, retrain
@@ -54,8 +55,10 @@ def run_derive(config: DeriveConfig, run: TrainConfig, composed: str) -> Path:
     check_packages(run.text.views)
     check_inputs(folder, run)
     genotype = Genotype.load(folder / GENOTYPE)
-    taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     device = set_up(**arguments(config.runtime))
+    if config.select not in (None, run.search.select):
+        genotype = rechosen(folder, run, config.select, device, open_log(folder / "derive.log"))
+    taken = None if config.recipes is None else read_recipes(Path(config.recipes), run, genotype.hash)
     data = load_data(run, published=config.protocol == "paper")
     start, lines = derived_start(config, run, genotype.designs()[: config.designs], data.user_ids)
     log = open_log(folder / "derive.log")
@@ -120,6 +123,8 @@ def all_contenders(
     is fused with among the baselines. text_seconds: of fine-tuning the texts."""
     config = bench.derive
     derived, *others = choose(bench, genotype, taken, journal, log)
+    if config.select is not None:
+        derived = replace(derived, note=f"{derived.note}; chosen by select={config.select}")
     if bench.start is not None:
         derived = replace(derived, note=f"{derived.note}; begun with {Path(str(config.init_from)).name}")
     if config.fuse and bench.run.eval.cold:

@@ -81,15 +81,11 @@ def run_search(config: TrainConfig, composed: str, resume: Path | None = None) -
     log.info(
         "space: %s designs in %d open slots; device %s", f"{space.size():,}", len(space.choices()), device
     )
-    generator = torch.Generator().manual_seed(config.seed)
-    sealed = data.without("test").to(device)
     if not (resume is not None and (folder / CHECKPOINT).is_file()):
         start_from_embeddings(model, config, data.without("test"), graph, log)
         if transfer is not None:
             _put(transfer, beside.views, model, folder, log)
-    weighs = bool(config.search.cost_weight or config.search.parameter_weight)
-    costs = costs_of(model, graph, weighs, folder / COSTS)
-    search = Search(model, graph, sealed, recipe_of(config), config.search, generator, costs)
+    search = search_of(config, model, graph, data.without("test").to(device), folder)
     search.prepared = time.perf_counter() - begun + (earlier["seconds"] if earlier else 0.0)
     if resume is not None:
         load_checkpoint(search, folder / CHECKPOINT, log)
@@ -132,6 +128,14 @@ def _put(transfer: Transfer, views: Views, model: Recommender, folder: Path, log
         log.info("init_from=%s: %s", transfer.source.folder, line)
     fits.save(folder)
     fits.put(model)
+
+
+def search_of(config: TrainConfig, model: Recommender, graph: Graph, data: Dataset, folder: Path) -> Search:
+    """The search of a run, before its first step. data: without its test part, where the model is."""
+    weighs = bool(config.search.cost_weight or config.search.parameter_weight)
+    costs = costs_of(model, graph, weighs, folder / COSTS)
+    generator = torch.Generator().manual_seed(config.seed)
+    return Search(model, graph, data, recipe_of(config), config.search, generator, costs)
 
 
 def costs_of(model: Recommender, graph: Graph, weighs: bool, path: Path) -> Costs | None:
