@@ -59,17 +59,32 @@ STRATEGIES: dict[str, tuple[str, ...]] = {
 }
 """Name → other strategies."""
 
+GUESS = "loss.temperature=GUESSED"
+
+GUESSES: dict[str, tuple[str, ...]] = {
+    "wrong temperature": (GUESS,),
+    "wrong temperature, pretuned": (GUESS, "search.pretune_temperatures=[0.25,0.5,2.0]"),
+    "wrong temperature, three": (GUESS, "search.select_temperatures=[0.25,0.5,1.0]"),
+}
+"""Name → the default where its recipe is a guess, and what may mend it."""
+
 METHODS: dict[str, tuple[str, ...]] = {
     "default": (),
     PLAIN: (BARE,),
     "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
     **{name: (BARE, *words) for name, words in CHANGES.items()},
     **STRATEGIES,
+    **GUESSES,
 }
 """Name → what is changed of train.py's own search."""
 
-SHRINK_AT = {"ml-100k": "[4,6]", "lastfm": "[10,15]"}
-"""Halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet."""
+BY_DATA = {
+    # halfway and three quarters of the way: at the end of a warm-up no candidate is the weakest yet
+    "SHRINK_AT": {"ml-100k": "[4,6]", "lastfm": "[10,15]"},
+    # three times that of the experiment
+    "GUESSED": {"ml-100k": "0.48", "lastfm": "0.9"},
+}
+"""Word of an override → what it is, by data set."""
 
 RULES = {
     "default": ("argmax", "perturbation", "greedy", "sampled", "rescored"),
@@ -81,7 +96,10 @@ RULES = {
 
 def overrides_of(method: str, name: str) -> tuple[str, ...]:
     """What a method changes, on a data set."""
-    return tuple(word.replace("SHRINK_AT", SHRINK_AT[name]) for word in METHODS[method])
+    found = METHODS[method]
+    for word, values in BY_DATA.items():
+        found = tuple(override.replace(word, values[name]) for override in found)
+    return found
 
 
 def has_supernet(method: str) -> bool:

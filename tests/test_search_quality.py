@@ -14,8 +14,8 @@ import torch
 from benchmarks import measure, search_lab, search_quality, tabular
 from benchmarks.command import part_of
 from benchmarks.lines import read_lines
-from benchmarks.search_lab import Lab, Searched
-from benchmarks.search_methods import METHODS, SHRINK_AT, has_supernet, overrides_of, rows_of
+from benchmarks.search_lab import Lab, Searched, config_of
+from benchmarks.search_methods import BY_DATA, GUESSES, METHODS, has_supernet, overrides_of, rows_of
 from benchmarks.shared_trainings import SharedTrainings
 from benchmarks.table_search import on_the_table, pace_of, random_regrets, table_space
 from supernet.runtime import InputError
@@ -147,8 +147,11 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
     }  # fmt: skip
     for name in METHODS:
         assert (("ranking", name) in rows_of(name)) == has_supernet(name)
-    for data, epochs in SHRINK_AT.items():
+    for data, epochs in BY_DATA["SHRINK_AT"].items():
         assert overrides_of("shrinking", data) == ("search.alpha_noise=none", f"search.shrink_at={epochs}")
+        own = config_of(data, "default", 0).loss.temperature
+        for name in GUESSES:
+            assert config_of(data, name, 0).loss.temperature == pytest.approx(3 * own)
     with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, alpha noise"):
         search_quality.chosen_names("defualt", list(METHODS))
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
@@ -236,10 +239,12 @@ def test_a_shared_training_is_made_once_and_paid_by_each_method_that_asks_for_it
 @pytest.mark.slow
 def test_methods_share_trainings_that_are_the_same_and_no_others(tmp_path):
     labs = {name: Lab("ml-100k", name, 0, quick=True, shared=tmp_path) for name in METHODS}
-    assert len({labs[name].trainings for name in METHODS if name != "three temperatures"}) == 1
+    others = ("three temperatures", *GUESSES)
+    assert len({labs[name].trainings for name in METHODS if name not in others}) == 1
+    assert len({labs[name].trainings for name in GUESSES}) == 2, "pretuned, it is by the recipe then"
     files = {lab.trainings for lab in labs.values()}
     files |= {Lab("ml-100k", "default", *other, tmp_path).trainings for other in [(1, True), (0, False)]}
-    assert len(files) == 4
+    assert len(files) == 6
     design = next(iter(tabular.designs_of(table_space()).values()))
     found = {}
     for name in (
