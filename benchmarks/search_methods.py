@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+Row = tuple[str, str]
+"""Kind and method of a row."""
+
 TRAINED = "search=trained_"
 """What begins the override of a strategy that trains each design by itself, for about as many batches as the
 default's selection."""
@@ -117,7 +122,9 @@ def rule_name(method: str, rule: str) -> str:
     return f"rule {rule}" if method == "default" else f"{method}, {rule}"
 
 
-def rows_of(method: str) -> set[tuple[str, str]]:
-    """Kind and method of every row that a search comes to; it is done where all of them are written."""
-    found = {("method", method), *(("method", rule_name(method, rule)) for rule in rules_of(method))}
+def rows_of(method: str, rules: Collection[str] | None = None) -> set[Row]:
+    """Kind and method of every row that a search comes to; it is done where all of them are written. rules:
+    of other selection rules those alone; None: all."""
+    tried = [rule for rule in rules_of(method) if rules is None or rule in rules]
+    found = {("method", method), *(("method", rule_name(method, rule)) for rule in tried)}
     return found | ({("ranking", method)} if has_supernet(method) else set())

@@ -1,6 +1,7 @@
 """Search quality: every method of search judged by the tabular benchmark.
 
-    python benchmarks/search_quality.py data=ml-100k|lastfm [seeds=10] [part=K/N] [only=NAME,…] [out=FOLDER]
+    python benchmarks/search_quality.py data=ml-100k|lastfm [seeds=10] [part=K/N] [only=NAME,…] [rules=NAME,…]
+        [out=FOLDER]
     python benchmarks/search_quality.py strategies [seeds=100] [only=NAME,…] [model=NAME] [out=FOLDER]
     python benchmarks/search_quality.py tables [out=FOLDER] [to=FOLDER]
 
@@ -11,6 +12,7 @@ the design with inherited weights, and of the design trained. The supernet of ea
 asked for the score of every design: Kendall's tau-b with the trained scores. Short trainings of one
 design, seed and recipe are the same in all methods: they are made once (out/trainings), and each method
 that asks for one pays its seconds. part=K/N: every N-th seed from the K-th on, for processes side by side.
+rules: which of the other selection rules are tried on a supernet, in place of all.
 The second form runs the strategies on the table alone; the adviser among them where `model` of
 $OPENAI_BASE_URL is given (`python -m tests.chat` is a stand-in that answers by a rule). Both add JSON
 lines in out (runs/search_quality); what stands there is not run again, and refused where it is of other
@@ -24,9 +26,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
-from functools import cache
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would hide the packages
@@ -37,19 +37,21 @@ import torch
 from benchmarks import measure
 from benchmarks.command import part_of, words_of
 from benchmarks.lines import add_lines, read_lines
-from benchmarks.search_lab import Chosen, Lab, Searched, config_of
-from benchmarks.search_methods import METHODS, has_supernet, rows_of, rule_name, rules_of
+from benchmarks.search_lab import Chosen, Lab, Searched
+from benchmarks.search_methods import METHODS, Row, rows_of, rule_name, rules_of
+from benchmarks.search_settings import refuse_others, settings_of, told
 from benchmarks.search_statistics import tau
 from benchmarks.search_tables import write_tables
 from benchmarks.table_search import on_the_table, pace_of, random_regrets
 from benchmarks.tabular import Runner, designs_of
 from supernet.runtime import keep_memory
 from supernet.search.relaxations import entropy
+from supernet.search.selection import SELECTIONS
 from supernet.search.settings import ADVISOR
 from supernet.search.strategies import STRATEGIES
 from supernet.search.tabular import FILE, Table, Training, load_tables
 
-KEYS = dict.fromkeys(("data", "seeds", "only", "model", "out", "to", "table"), "")
+KEYS = dict.fromkeys(("data", "seeds", "only", "rules", "model", "out", "to", "table"), "")
 KEYS |= {"part": "0/1", "quick": "false"}
 FORMS = ("strategies", "tables")
 
@@ -82,8 +84,11 @@ def main() -> None:
         sys.exit(f"search_quality.py: data={words['data']}: {table} has {', '.join(tables)}")
     names, seeds = chosen_names(words["only"], list(METHODS)), count(words["seeds"], 1 if quick else 10)
     own, parts = part_of("search_quality.py", words["part"])
-    path = out / file_name(words["data"], quick)
-    search_all(tables[words["data"]], range(own, seeds, parts), names, path, quick)
+    path, rules = (
+        out / file_name(words["data"], quick),
+        chosen_names(words["rules"], list(SELECTIONS), "rules"),
+    )
+    search_all(tables[words["data"]], range(own, seeds, parts), names, path, quick, rules)
 
 
 def file_name(name: str, quick: bool) -> str:
@@ -104,12 +109,12 @@ def count(word: str, usual: int) -> int:
     return int(word or usual)
 
 
-def chosen_names(only: str, names: list[str]) -> list[str]:
+def chosen_names(only: str, names: list[str], key: str = "only") -> list[str]:
     """Those of `only`, or all. Errors: SystemExit for one that is none of them."""
     found = only.split(",") if only else names
     for name in found:
         if name not in names:
-            sys.exit(f"search_quality.py: only={name}: give some of {', '.join(names)}")
+            sys.exit(f"search_quality.py: {key}={name}: give some of {', '.join(names)}")
     return found
 
 
@@ -126,9 +131,17 @@ def compare_strategies(
                 add_lines(path, [on_the_table(table, seed, name, asked)])
 
 
-def search_all(table: Table, seeds: Iterable[int], names: list[str], path: Path, quick: bool) -> None:
-    """Every search of which a row is not in the file; its rows are written together, once each. Errors:
-    SystemExit where rows of a method are of other settings than it has now."""
+def search_all(
+    table: Table,
+    seeds: Iterable[int],
+    names: list[str],
+    path: Path,
+    quick: bool,
+    rules: Collection[str] = tuple(SELECTIONS),
+) -> None:
+    """Every search of which a row is not in the file; its rows are written together, once each. rules: those
+    that are tried, of the ones that a method names. Errors: SystemExit where rows of a method are of other
+    settings than it has now."""
     rows = read_lines(path)
     for name in names:
         refuse_others(rows, {own: settings_of(name, *own, table.data) for own in rows_of(name)}, path)
@@ -136,45 +149,13 @@ def search_all(table: Table, seeds: Iterable[int], names: list[str], path: Path,
     for seed in seeds:
         pace = None
         for method in names:
-            missing = {(kind, name) for kind, name in rows_of(method) if (kind, name, seed) not in known}
+            missing = {
+                (kind, name) for kind, name in rows_of(method, rules) if (kind, name, seed) not in known
+            }
             if missing:
                 pace = pace or (1.0 if quick else paced(table, seed))
-                found = run(method, seed, table, quick, pace, path.parent / "trainings")
-                own = [row for row in found if (row["kind"], row["method"]) in missing]
-                add_lines(path, [row | told(method, row) for row in own])
-
-
-def told(method: str, row: dict) -> dict:
-    """Which code and settings a row is of."""
-    return {
-        "commit": measure.commit(),
-        "search": settings_of(method, row["kind"], row["method"], row["data"]),
-    }
-
-
-def settings_of(method: str, kind: str, name: str, data: str) -> dict:
-    """The settings of the search of a row, which may be of another selection rule than the method's."""
-    settings = _settings(data, method)
-    rules = {rule_name(method, rule): rule for rule in rules_of(method)}
-    return settings | {"select": None if kind == "ranking" else rules.get(name, settings["select"])}
-
-
-@cache
-def _settings(data: str, method: str) -> dict:
-    return asdict(config_of(data, method, 0).search)
-
-
-def refuse_others(rows: Iterable[dict], settings: dict[tuple[str, str], dict], path: Path) -> None:
-    """Errors: SystemExit for a row of which a setting is another now. One that it does not know was not there
-    then, and a row without any is of before they were written."""
-    for row in rows:
-        now, then = settings.get((row["kind"], row["method"]), {}), row.get("search", {})
-        if changed := [key for key in now if key in then and then[key] != now[key]]:
-            said = ", ".join(f"search.{key}={then[key]} (now {now[key]})" for key in changed)
-            sys.exit(
-                f"search_quality.py: {path}: the rows of {row['method']!r} are of {said}, commit "
-                f"{row['commit']}: rename or delete them, or give another out="
-            )
+                found = list(run(method, seed, table, quick, pace, path.parent / "trainings", missing))
+                add_lines(path, [row | told(method, row) for row in found])
 
 
 def paced(table: Table, seed: int) -> float:
@@ -187,15 +168,17 @@ def paced(table: Table, seed: int) -> float:
     return pace_of(table, again, seed)
 
 
-def run(method: str, seed: int, table: Table, quick: bool, pace: float, shared: Path) -> Iterator[dict]:
+def run(
+    method: str, seed: int, table: Table, quick: bool, pace: float, shared: Path, wanted: Collection[Row]
+) -> Iterator[dict]:
     """One search: what it chooses, what other selection rules would, and what its supernet says of all
-    designs; the rows that `rows_of` names."""
+    designs; those of the rows that are wanted."""
     lab = Lab(table.data, method, seed, quick, shared)
     searched = lab.run()
-    yield judged(method, seed, table, lab, searched, lab.choose(searched), pace)
-    for rule in rules_of(method):
-        yield judged(rule_name(method, rule), seed, table, lab, searched, lab.choose(searched, rule), pace)
-    if has_supernet(method):
+    for name, rule in {method: "", **{rule_name(method, rule): rule for rule in rules_of(method)}}.items():
+        if ("method", name) in wanted:
+            yield judged(name, seed, table, lab, searched, lab.choose(searched, rule), pace)
+    if ("ranking", method) in wanted:
         yield ranked(method, seed, table, lab, searched)
 
 

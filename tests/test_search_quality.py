@@ -19,6 +19,7 @@ from benchmarks.search_methods import BY_DATA, GUESSES, METHODS, has_supernet, o
 from benchmarks.shared_trainings import SharedTrainings
 from benchmarks.table_search import on_the_table, pace_of, random_regrets, table_space
 from supernet.runtime import InputError
+from supernet.search.selection import SELECTIONS
 from supernet.search.settling import Settled
 from supernet.search.tabular import Table, Training, load_tables, save_tables
 
@@ -49,9 +50,9 @@ def searches(monkeypatch):
     """In place of real ones: their rows, and which were run; the third is killed half-way."""
     asked = []
 
-    def fake(method, seed, table, quick, pace, shared):
+    def fake(method, seed, table, quick, pace, shared, wanted):
         asked.append((method, seed))
-        for kind, name in sorted(rows_of(method)):
+        for kind, name in sorted(wanted):
             yield {"kind": kind, "data": table.data, "method": name, "seed": seed}
             if len(asked) == 3:
                 raise KeyboardInterrupt
@@ -83,6 +84,18 @@ def test_a_killed_measurement_goes_on_with_the_rows_that_are_missing(tmp_path, s
         if row["kind"] == "method"
     )
     assert {row["search"]["order"] for row in rows if row["method"] == "joint"} == {"joint"}
+
+
+def test_rules_are_tried_that_are_asked_for_and_no_row_twice(tmp_path, searches, trainings):
+    path, table = tmp_path / "rows.jsonl", Table(trainings)
+    search_quality.search_all(table, range(1), ["default"], path, quick=True, rules=["argmax"])
+    first = {(row["kind"], row["method"]) for row in read_lines(path)}
+    assert first == {("method", "default"), ("method", "rule argmax"), ("ranking", "default")}
+    search_quality.search_all(table, range(1), ["default"], path, quick=True)
+    found = [(row["kind"], row["method"]) for row in read_lines(path)]
+    assert sorted(found) == sorted(rows_of("default"))
+    with pytest.raises(SystemExit, match="rules=best: give some of argmax"):
+        search_quality.chosen_names("best", list(SELECTIONS), "rules")
 
 
 def test_rows_of_other_settings_are_refused_by_name(tmp_path, searches, trainings):

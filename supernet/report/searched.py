@@ -46,7 +46,8 @@ def what_was_searched(config: Node, search: Node, genotype: Node) -> str:
     size = 1
     for names in search["candidates"].values():
         size *= len(names)
-    space = f"{size:,} designs in {len(search['candidates'])} open slots, {genotype['layers']} layers"
+    layers = "1 layer" if genotype["layers"] == 1 else f"{genotype['layers']} layers"
+    space = f"{size:,} designs in {len(search['candidates'])} open slots, {layers}"
     rows = [("space", space), ("strategy", search["strategy"] + _advice(search.get("advisor")))]
     node = config.get("search") or {}
     rows += _of_loop(node) if trains_alphas(search) else _of_strategy(node)
