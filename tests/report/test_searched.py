@@ -48,7 +48,7 @@ def rows(config, found):
 @pytest.mark.parametrize("strategy", ["bilevel", "tpe"])
 def test_every_slot_has_its_candidates_also_where_no_mixture_was_learnt(strategy):
     told = rows({}, search(strategy))
-    assert told["space"] == "24 designs in 4 open slots, 1 layers"
+    assert told["space"] == "24 designs in 4 open slots, 1 layer"
     assert {name: told[name] for name in list(told)[2:]} == {
         "features/user": "id (fixed)",
         "every aggregate (2 slots)": "sym (fixed)",
