@@ -76,6 +76,8 @@ GUESSES: dict[str, tuple[str, ...]] = {
 METHODS: dict[str, tuple[str, ...]] = {
     "default": (),
     PLAIN: (BARE,),
+    "two seeds": ("search.select_seeds=2",),
+    "three seeds": ("search.select_seeds=3",),
     "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
     **{name: (BARE, *words) for name, words in CHANGES.items()},
     **STRATEGIES,

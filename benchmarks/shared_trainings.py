@@ -25,12 +25,14 @@ class SharedTrainings(ShortTrainings):
             path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(path)
         self.lent = 0.0
-        self._others = {training_key(row.choices, row.steps): row.seconds for row in self.rows}
+        self._others = {training_key(row.choices, row.steps, row.repeat): row.seconds for row in self.rows}
 
-    def score(self, choices: Choices, steps: int, train: Callable[[], float], cost: float = 0.0) -> float:
+    def score(
+        self, choices: Choices, steps: int, train: Callable[[], float], cost: float = 0.0, repeat: int = 0
+    ) -> float:
         """As that of `ShortTrainings`."""
-        self.lent += self._others.pop(training_key(choices, steps), 0.0)
-        return super().score(choices, steps, train, cost)
+        self.lent += self._others.pop(training_key(choices, steps, repeat), 0.0)
+        return super().score(choices, steps, train, cost, repeat)
 
 
 def file_of(folder: Path, config: TrainConfig) -> Path:

@@ -203,6 +203,10 @@ def test_wrong_keys_types_and_options_do_not_compose(override):
             "search.temperature_end=0.1 is read where search.temperature_schedule is set",
         ),
         (
+            "search.select=greedy search.select_seeds=2",
+            "search.select_seeds=2 is read where search.select=rescored|sampled|screened is set",
+        ),
+        (
             "search.select=greedy search.select_temperatures=[0.5,1]",
             "is read where search.select=rescored|sampled|screened is set, and that is not so here",
         ),

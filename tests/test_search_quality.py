@@ -165,7 +165,7 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
         own = config_of(data, "default", 0).loss.temperature
         for name in GUESSES:
             assert config_of(data, name, 0).loss.temperature == pytest.approx(3 * own)
-    with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, alpha noise"):
+    with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, two seeds"):
         search_quality.chosen_names("defualt", list(METHODS))
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
         search_quality.count("0", 10)

@@ -37,6 +37,7 @@ POSITIVE = {
         "alpha_lr",
         "select_pool",
         "select_steps",
+        "select_seeds",
         "temperature_start",
         "temperature_end",
         "pretrain_epochs",

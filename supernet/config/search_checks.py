@@ -157,6 +157,7 @@ def _read_at_all(search: SearchSettings, usual: SearchSettings) -> None:
         ("alpha_noise_scale", "search.alpha_noise and a search.cost but sampled", scaled),
         ("temperature_end", "search.temperature_schedule", search.temperature_schedule != "constant"),
         ("select_temperatures", f"search.select={'|'.join(BY_TRAINING)}", trains),
+        ("select_seeds", f"search.select={'|'.join(BY_TRAINING)}", trains),
     ):
         value = getattr(search, name)
         if not reads and value != getattr(usual, name):

@@ -80,7 +80,8 @@ def by_rule(
     settings = config.search
     if settings.select != "argmax":
         _tell_costs(search, settings, log)
-    total = (2 * settings.select_pool + -(-settings.select_pool // 3)) * (settings.select in BY_TRAINING)
+    last = -(-settings.select_pool // 3) * settings.select_seeds
+    total = (2 * settings.select_pool + last) * (settings.select in BY_TRAINING)
     with bar("selection", total=total) as progress:
         trials = trials_of(search, config, data, log, progress.advance, kept)
         trials = replace(trials, known=[*known, *trials.known])

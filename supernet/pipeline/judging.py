@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,6 +27,12 @@ ENRICHED = ("lightgcn", "lightgcn_pp")
 
 LOOKS = 2
 """Rankings of valid in the shortest of the short trainings."""
+
+LAST = 9
+"""Trainings of so many times the shortest are those that decide: they are repeated."""
+
+APART = 1 << 21
+"""Added to the seed for each training of a design that is repeated (torch reads 32 bits)."""
 
 PATIENT = 4
 """Trainings of so many times the shortest wait for one more ranking without gain before they stop."""
@@ -74,7 +82,7 @@ def _training(
     kept: ShortTrainings,
 ) -> Callable[[Choices, int], float]:
     """(choices, steps) → the best valid score over settings.select_temperatures, each times the recipe's; 0
-    where a training fails.
+    where a training fails; of trainings LAST times the shortest, the mean over settings.select_seeds of them.
 
     A training goes on for at most so many batches, ranks valid LOOKS times in each select_steps of them and
     stops at the first ranking without gain, or where it may be long at the second; its score is the best. So
@@ -94,25 +102,28 @@ def _training(
     ]
 
     def train(choices: Choices, steps: int) -> float:
-        score = kept.score(choices, steps, lambda: trained(choices, steps), cost(choices))
-        advance()
-        return score
+        often = config.search.select_seeds if steps >= LAST * config.search.select_steps else 1
+        scores = []
+        for number in range(often):
+            training = partial(trained, choices, steps, config.seed + number * APART)
+            scores.append(kept.score(choices, steps, training, cost(choices), number))
+            advance()
+        return statistics.fmean(scores)
 
-    def trained(choices: Choices, steps: int) -> float:
+    def trained(choices: Choices, steps: int, seed: int) -> float:
         fixed, scores = space.fixed(choices), []
         for recipe in recipes:
             try:
                 patience = 1 + (steps >= PATIENT * config.search.select_steps)
                 bounded = replace(recipe, epochs=max(1, steps // batches), patience=patience)
-                fitted = train_model(
-                    config, data, fixed, bounded, config.seed, search.graph, device, steps=batches
-                )
+                fitted = train_model(config, data, fixed, bounded, seed, search.graph, device, steps=batches)
                 scores.append(fitted[1].best_score)
             except FloatingPointError:
                 scores.append(0.0)
         best = max(range(len(scores)), key=lambda k: scores[k])
         at = f" at temperature {recipes[best].temperature:.3g}" if len(recipes) > 1 else ""
         at += f" less a cost of {cost(choices):.4f}" if search.costs is not None else ""
+        at += f" with seed {seed}" if seed != config.seed else ""
         opened = ", ".join(choices[slot] for slot in space.choices())
         log.info(
             "selection: %d steps, valid %s %.4f%s: %s", steps, config.eval.metric, scores[best], at, opened

@@ -14,7 +14,7 @@ from supernet.search.explanation import Explanation
 from supernet.search.selection import Choices
 from supernet.search.settings import SearchSettings
 from supernet.space import SearchSpace
-from supernet.space.judged import ShortTraining
+from supernet.space.judged import ShortTraining, averaged
 
 TRAINED, INHERITED = "after the short training", "with inherited weights"
 
@@ -27,7 +27,7 @@ def scored_designs(
     """Designs with scores that may be compared, and how they were scored: those of the longest short training
     of each; where there was none, the chosen design and its neighbours by one slot."""
     if trained or told is None:
-        ordered = sorted(trained, key=lambda row: row.steps)
+        ordered = sorted(averaged(trained), key=lambda row: row.steps)
         last = {tuple(sorted(row.choices.items())): (row.choices, row.score) for row in ordered}
         return list(last.values()), TRAINED
     near = [

@@ -15,33 +15,37 @@ from supernet.space.judged import ShortTraining
 class ShortTrainings:
     """Those of one search, a line each of a JSON file, or in memory alone.
 
-    A training depends on the design, its steps and the run's config, which a run folder holds fixed.
+    A training depends on the design, its steps, its number among those that differ in their seeds alone, and
+    the run's config, which a run folder holds fixed.
     Errors: InputError for a line that is none; a last line that was cut off is left out.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self.rows = read_rows(path, ShortTraining, "a training of a selection")
-        self._known = {training_key(row.choices, row.steps): row for row in self.rows}
+        self._known = {training_key(row.choices, row.steps, row.repeat): row for row in self.rows}
 
     @property
     def seconds(self) -> float:
         """Of all of them."""
         return sum(row.seconds for row in self.rows)
 
-    def score(self, choices: Choices, steps: int, train: Callable[[], float], cost: float = 0.0) -> float:
+    def score(
+        self, choices: Choices, steps: int, train: Callable[[], float], cost: float = 0.0, repeat: int = 0
+    ) -> float:
         """The score that is written down, or that of a training. cost: what a selection takes off it."""
-        known = self._known.get(training_key(choices, steps))
+        key = training_key(choices, steps, repeat)
+        known = self._known.get(key)
         if known is not None:
             return known.score
         start = perf_counter()
-        row = ShortTraining(dict(choices), steps, train(), perf_counter() - start, cost)
+        row = ShortTraining(dict(choices), steps, train(), perf_counter() - start, cost, repeat)
         self.rows.append(row)
-        self._known[training_key(choices, steps)] = row
+        self._known[key] = row
         add_row(self.path, row)
         return row.score
 
 
-def training_key(choices: Choices, steps: int) -> tuple[object, ...]:
+def training_key(choices: Choices, steps: int, repeat: int = 0) -> tuple[object, ...]:
     """Equal for trainings of one search that are the same."""
-    return (steps, *sorted(choices.items()))
+    return (steps, repeat, *sorted(choices.items()))

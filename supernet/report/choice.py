@@ -71,6 +71,8 @@ def how_it_came(rows: Sequence[ShortTraining], search: Mapping[str, Any], genoty
     left = len(rows) - len(lines)
     rest = f'<p class="quiet">{left} more ranked lower.</p>' if left else ""
     less = " less what it costs" if weighed else ""
+    most = max(row.repeat for row in rows) + 1
+    less += f", the mean of {most} trainings where they decide" if most > 1 else ""
     return (
         f"<h2>How the choice came about</h2><p>{len(rows)} short trainings: each design was trained anew for "
         f"so many steps and ranked by its valid {text(metric)}{less}; those of the most steps decide. A "
@@ -99,10 +101,11 @@ def _margin(rows: Sequence[ShortTraining], search: Mapping[str, Any], genotype: 
     margin, less = own.value - second.value, " less its cost" if own.cost else ""
     share = f" ({margin / own.score:+.1%})" if own.score > 0 else ""
     other = short_form(second.choices, chosen, list(search["candidates"]))
+    often = "one training each" if own.repeat == 0 else f"{own.repeat + 1} trainings each, on average"
     return (
         f"<p>After {steps} steps the chosen design has {own.value:.4f} valid {text(search['metric'])}{less}, "
         f"the best of {len(others)} other{'s' * (len(others) > 1)} {second.value:.4f}: a margin of "
-        f"{margin:+.4f}{share}, of one training each. That other has {text(other)}.</p>"
+        f"{margin:+.4f}{share}, of {often}. That other has {text(other)}.</p>"
     )
 
 

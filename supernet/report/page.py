@@ -18,7 +18,7 @@ from supernet.report.searched import read_config, what_was_searched
 from supernet.report.signs import not_looked_at, signs_of_collapse, trains_alphas
 from supernet.report.table import metric_label
 from supernet.runtime import InputError, read_rows, write_text
-from supernet.space.judged import EVALUATIONS, SELECTION, Evaluation, ShortTraining
+from supernet.space.judged import EVALUATIONS, SELECTION, Evaluation, ShortTraining, averaged
 
 SEARCH = "search.json"
 """What train.py leaves for this page: the epochs, the explanation, the candidates."""
@@ -42,7 +42,7 @@ def write_report(folder: Path) -> Path:
     """
     search, genotype = _read(folder / SEARCH), _read(folder / "genotype.json")
     metrics = _read(folder / "metrics.json") if (folder / "metrics.json").is_file() else None
-    trained = read_rows(folder / SELECTION, ShortTraining, "a training of a selection")
+    trained = averaged(read_rows(folder / SELECTION, ShortTraining, "a training of a selection"))
     evaluations = read_rows(folder / EVALUATIONS, Evaluation, "an evaluation")
     parts = [
         _head(folder, search, genotype),

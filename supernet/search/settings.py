@@ -81,7 +81,8 @@ class SearchSettings:
 
     The choice. select: selection rule of the loop, by name; select_pool and select_steps: designs and batches
     of the first round of short trainings, which rank valid halfway too and stop without gain, the next two
-    rounds train fewer designs three and nine times as long;
+    rounds train fewer designs three and nine times as long; select_seeds: trainings of each design of the
+    last round, with seeds of their own, whose mean decides, as near designs are told apart by luck otherwise;
     select_temperatures: each is trained at these times the recipe's temperature, and the best counts. settle:
     at the end train the weights on under the chosen design alone, until it ranks valid as well as the mixture
     did, looked at four times an epoch, so many epochs at most (0: none). checkpoint_every: weight steps
@@ -132,6 +133,7 @@ class SearchSettings:
     select: str = "screened"
     select_pool: int = 15
     select_steps: int = 90
+    select_seeds: int = 1
     select_temperatures: list[float] = field(default_factory=lambda: [1.0])
     settle: int = 8
     checkpoint_every: int = 0
