@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from benchmarks.quality import source
-from benchmarks.search_methods import has_supernet, overrides_of
+from benchmarks.search_methods import SELECTS, has_supernet, overrides_of
 from benchmarks.shared_trainings import SharedTrainings, file_of
 from benchmarks.tabular import BATCH, OVERRIDES
 from supernet.config import TrainConfig, conf_folder, register_schemas, typed
@@ -117,14 +117,15 @@ class Lab:
         return Search(model, self.graph, self.data, recipe_of(config), config.search, generator, costs)
 
     def choose(self, searched: Searched, rule: str = "") -> Chosen:
-        """What the method chooses, or a selection rule on its supernet. Every call pays for all trainings
+        """What the method chooses, or one of SELECTS on its supernet. Every call pays for all trainings
         that it asks for, those that it finds among the shared ones too."""
         start = time.perf_counter()
         kept = SharedTrainings(self.trainings)
-        trials = trials_of(searched.search, self.config, self.data, Quiet(), kept=kept)
-        if rule or self.config.search.strategy == BILEVEL:
-            select = SELECTIONS[rule or self.config.search.select]
-            design = select(self.space, searched.mixture, trials)[0]
+        changes = SELECTS[rule] if rule else {}
+        config = replace(self.config, search=replace(self.config.search, **changes))
+        trials = trials_of(searched.search, config, self.data, Quiet(), kept=kept)
+        if config.search.strategy == BILEVEL:
+            design = SELECTIONS[config.search.select](self.space, searched.mixture, trials)[0]
         else:
             design = self._explored(trials)
         seconds = searched.seconds + time.perf_counter() - start + kept.lent

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
+
+from supernet.search.selection import SELECTIONS
 
 Row = tuple[str, str]
 """Kind and method of a row."""
@@ -76,8 +79,6 @@ GUESSES: dict[str, tuple[str, ...]] = {
 METHODS: dict[str, tuple[str, ...]] = {
     "default": (),
     PLAIN: (BARE,),
-    "two seeds": ("search.select_seeds=2",),
-    "three seeds": ("search.select_seeds=3",),
     "alpha noise": ("search.alpha_noise=normal", "search.alpha_noise_scale=0.3"),
     **{name: (BARE, *words) for name, words in CHANGES.items()},
     **STRATEGIES,
@@ -94,11 +95,18 @@ BY_DATA = {
 """Word of an override → what it is, by data set."""
 
 RULES = {
-    "default": ("argmax", "perturbation", "greedy", "sampled", "rescored"),
+    "default": ("argmax", "perturbation", "greedy", "sampled", "rescored", "two seeds", "three seeds"),
     PLAIN: ("argmax", "perturbation", "greedy", "rescored"),
     "single path": ("argmax",),
 }
-"""Method → other selection rules that are tried on its supernet, which is not trained again."""
+"""Method → other selections that are tried on its supernet, which is not trained again."""
+
+SELECTS: dict[str, dict[str, Any]] = {
+    **{rule: {"select": rule} for rule in SELECTIONS},
+    "two seeds": {"select_seeds": 2},
+    "three seeds": {"select_seeds": 3},
+}
+"""Name of a selection → what it changes of the method's settings of search."""
 
 
 def overrides_of(method: str, name: str) -> tuple[str, ...]:
@@ -115,18 +123,18 @@ def has_supernet(method: str) -> bool:
 
 
 def rules_of(method: str) -> tuple[str, ...]:
-    """The other selection rules that are tried on the method's supernet."""
+    """The other selections that are tried on the method's supernet."""
     return RULES.get(method, ())
 
 
 def rule_name(method: str, rule: str) -> str:
-    """The method of a row that another rule came to."""
+    """The method of a row that another selection came to."""
     return f"rule {rule}" if method == "default" else f"{method}, {rule}"
 
 
 def rows_of(method: str, rules: Collection[str] | None = None) -> set[Row]:
     """Kind and method of every row that a search comes to; it is done where all of them are written. rules:
-    of other selection rules those alone; None: all."""
+    of other selections those alone; None: all."""
     tried = [rule for rule in rules_of(method) if rules is None or rule in rules]
     found = {("method", method), *(("method", rule_name(method, rule)) for rule in tried)}
     return found | ({("ranking", method)} if has_supernet(method) else set())

@@ -12,7 +12,7 @@ the design with inherited weights, and of the design trained. The supernet of ea
 asked for the score of every design: Kendall's tau-b with the trained scores. Short trainings of one
 design, seed and recipe are the same in all methods: they are made once (out/trainings), and each method
 that asks for one pays its seconds. part=K/N: every N-th seed from the K-th on, for processes side by side.
-rules: which of the other selection rules are tried on a supernet, in place of all.
+rules: which of the other selections are tried on a supernet, in place of all.
 The second form runs the strategies on the table alone; the adviser among them where `model` of
 $OPENAI_BASE_URL is given (`python -m tests.chat` is a stand-in that answers by a rule). Both add JSON
 lines in out (runs/search_quality); what stands there is not run again, and refused where it is of other
@@ -38,7 +38,7 @@ from benchmarks import measure
 from benchmarks.command import part_of, words_of
 from benchmarks.lines import add_lines, read_lines
 from benchmarks.search_lab import Chosen, Lab, Searched
-from benchmarks.search_methods import METHODS, Row, rows_of, rule_name, rules_of
+from benchmarks.search_methods import METHODS, SELECTS, Row, rows_of, rule_name, rules_of
 from benchmarks.search_settings import refuse_others, settings_of, told
 from benchmarks.search_statistics import tau
 from benchmarks.search_tables import write_tables
@@ -46,7 +46,6 @@ from benchmarks.table_search import on_the_table, pace_of, random_regrets
 from benchmarks.tabular import Runner, designs_of
 from supernet.runtime import keep_memory
 from supernet.search.relaxations import entropy
-from supernet.search.selection import SELECTIONS
 from supernet.search.settings import ADVISOR
 from supernet.search.strategies import STRATEGIES
 from supernet.search.tabular import FILE, Table, Training, load_tables
@@ -86,7 +85,7 @@ def main() -> None:
     own, parts = part_of("search_quality.py", words["part"])
     path, rules = (
         out / file_name(words["data"], quick),
-        chosen_names(words["rules"], list(SELECTIONS), "rules"),
+        chosen_names(words["rules"], list(SELECTS), "rules"),
     )
     search_all(tables[words["data"]], range(own, seeds, parts), names, path, quick, rules)
 
@@ -137,7 +136,7 @@ def search_all(
     names: list[str],
     path: Path,
     quick: bool,
-    rules: Collection[str] = tuple(SELECTIONS),
+    rules: Collection[str] = tuple(SELECTS),
 ) -> None:
     """Every search of which a row is not in the file; its rows are written together, once each. rules: those
     that are tried, of the ones that a method names. Errors: SystemExit where rows of a method are of other

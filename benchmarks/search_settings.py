@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.search_lab import config_of
-from benchmarks.search_methods import rule_name, rules_of
+from benchmarks.search_methods import SELECTS, rule_name, rules_of
 
 
 def told(method: str, row: dict) -> dict:
@@ -22,10 +22,11 @@ def told(method: str, row: dict) -> dict:
 
 
 def settings_of(method: str, kind: str, name: str, data: str) -> dict:
-    """The settings of the search of a row, which may be of another selection rule than the method's."""
-    settings = _settings(data, method)
-    rules = {rule_name(method, rule): rule for rule in rules_of(method)}
-    return settings | {"select": None if kind == "ranking" else rules.get(name, settings["select"])}
+    """The settings of the search of a row, which may be of another selection than the method's."""
+    if kind == "ranking":
+        return _settings(data, method) | {"select": None}
+    others = {rule_name(method, rule): SELECTS[rule] for rule in rules_of(method)}
+    return _settings(data, method) | others.get(name, {})
 
 
 @cache

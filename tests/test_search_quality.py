@@ -15,11 +15,11 @@ from benchmarks import measure, search_lab, search_quality, tabular
 from benchmarks.command import part_of
 from benchmarks.lines import read_lines
 from benchmarks.search_lab import Lab, Searched, config_of
-from benchmarks.search_methods import BY_DATA, GUESSES, METHODS, has_supernet, overrides_of, rows_of
+from benchmarks.search_methods import BY_DATA, GUESSES, METHODS, SELECTS, has_supernet, overrides_of, rows_of
+from benchmarks.search_settings import settings_of
 from benchmarks.shared_trainings import SharedTrainings
 from benchmarks.table_search import on_the_table, pace_of, random_regrets, table_space
 from supernet.runtime import InputError
-from supernet.search.selection import SELECTIONS
 from supernet.search.settling import Settled
 from supernet.search.tabular import Table, Training, load_tables, save_tables
 
@@ -95,7 +95,7 @@ def test_rules_are_tried_that_are_asked_for_and_no_row_twice(tmp_path, searches,
     found = [(row["kind"], row["method"]) for row in read_lines(path)]
     assert sorted(found) == sorted(rows_of("default"))
     with pytest.raises(SystemExit, match="rules=best: give some of argmax"):
-        search_quality.chosen_names("best", list(SELECTIONS), "rules")
+        search_quality.chosen_names("best", list(SELECTS), "rules")
 
 
 def test_rows_of_other_settings_are_refused_by_name(tmp_path, searches, trainings):
@@ -115,6 +115,24 @@ def test_rows_of_other_settings_are_refused_by_name(tmp_path, searches, training
         SystemExit, match=r"rows.jsonl: the rows of 'joint' are of search.beta=0.25 \(now 0.0\)"
     ):
         search_quality.search_all(table, range(1), ["joint"], path, quick=True)
+
+
+def test_another_selection_changes_its_settings_alone(monkeypatch):
+    plain = settings_of("default", "method", "default", "ml-100k")
+    assert settings_of("default", "method", "rule two seeds", "ml-100k") == plain | {"select_seeds": 2}
+    assert settings_of("default", "method", "rule greedy", "ml-100k") == plain | {"select": "greedy"}
+    assert settings_of("default", "ranking", "default", "ml-100k") == plain | {"select": None}
+    lab, asked = Lab("ml-100k", "default", 0, quick=True), []
+    monkeypatch.setattr(search_lab, "trials_of", lambda search, config, *_, **__: asked.append(config.search))
+    monkeypatch.setattr(search_lab, "SELECTIONS", {"screened": lambda *_: [{}], "greedy": lambda *_: [{}]})
+    lab.supernet = False  # nothing is asked of it here
+    for rule in ("", "two seeds", "greedy"):
+        lab.choose(Searched(SimpleNamespace(), {}, 0.0), rule)
+    assert [(search.select, search.select_seeds) for search in asked] == [
+        ("screened", 1),
+        ("screened", 2),
+        ("greedy", 1),
+    ]
 
 
 def test_the_pace_is_of_the_same_trainings_now(trainings):
@@ -165,7 +183,7 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
         own = config_of(data, "default", 0).loss.temperature
         for name in GUESSES:
             assert config_of(data, name, 0).loss.temperature == pytest.approx(3 * own)
-    with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, two seeds"):
+    with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, alpha noise"):
         search_quality.chosen_names("defualt", list(METHODS))
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
         search_quality.count("0", 10)
