@@ -151,6 +151,7 @@ def versions() -> dict[str, str]:
     for name in ("supernet", "torch", "numpy", "torch_scatter", "torch_sparse", "optuna", "hydra-core"):
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
+    found["torch"] = str(torch.__version__)  # with its build, which the metadata of PyPI's leaves out
     return found
 
 

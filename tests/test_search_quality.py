@@ -180,9 +180,10 @@ def test_every_method_of_a_supernet_is_ranked_and_a_name_that_is_none_is_told():
         assert (("ranking", name) in rows_of(name)) == has_supernet(name)
     for data, epochs in BY_DATA["SHRINK_AT"].items():
         assert overrides_of("shrinking", data) == ("search.alpha_noise=none", f"search.shrink_at={epochs}")
-        own = config_of(data, "default", 0).loss.temperature
-        for name in GUESSES:
-            assert config_of(data, name, 0).loss.temperature == pytest.approx(3 * own)
+    own = config_of("ml-100k", "default", 0).loss.temperature
+    for name in GUESSES:
+        assert config_of("ml-100k", name, 0).loss.temperature == pytest.approx(3 * own)
+        assert overrides_of(name, "lastfm")[0] == "loss.temperature=0.9"
     with pytest.raises(SystemExit, match="only=defualt: give some of default, no noise, alpha noise"):
         search_quality.chosen_names("defualt", list(METHODS))
     with pytest.raises(SystemExit, match="seeds=0: give how many"):
