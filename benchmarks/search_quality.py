@@ -83,10 +83,8 @@ def main() -> None:
         sys.exit(f"search_quality.py: data={words['data']}: {table} has {', '.join(tables)}")
     names, seeds = chosen_names(words["only"], list(METHODS)), count(words["seeds"], 1 if quick else 10)
     own, parts = part_of("search_quality.py", words["part"])
-    path, rules = (
-        out / file_name(words["data"], quick),
-        chosen_names(words["rules"], list(SELECTS), "rules"),
-    )
+    rules = chosen_names(words["rules"], list(SELECTS), "rules")
+    path = out / file_name(words["data"], quick)
     search_all(tables[words["data"]], range(own, seeds, parts), names, path, quick, rules)
 
 
@@ -148,9 +146,7 @@ def search_all(
     for seed in seeds:
         pace = None
         for method in names:
-            missing = {
-                (kind, name) for kind, name in rows_of(method, rules) if (kind, name, seed) not in known
-            }
+            missing = {row for row in rows_of(method, rules) if (*row, seed) not in known}
             if missing:
                 pace = pace or (1.0 if quick else paced(table, seed))
                 found = list(run(method, seed, table, quick, pace, path.parent / "trainings", missing))
