@@ -31,7 +31,8 @@ def rechosen(
 
     The supernet is that of the checkpoint; short trainings of the search that the rule asks for too are not
     run again, and their seconds count whether it asks for them or not. What is chosen stands in
-    select-<rule>/genotype.json, and the run's own genotype stays. A start that was killed goes on. Errors: InputError where the search has no mixture, or no checkpoint is left.
+    select-<rule>/genotype.json, and the run's own genotype stays. A start that was killed goes on.
+    Errors: InputError where the search has no mixture, or no checkpoint is left.
     """
     own = folder / f"select-{rule}"
     if (own / GENOTYPE).is_file():
